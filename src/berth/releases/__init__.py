@@ -1,0 +1,1 @@
+"""Releases: pinned, immutable kernel environments and the catalogue that publishes them."""
