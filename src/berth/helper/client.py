@@ -1,0 +1,233 @@
+"""The hub's side of the helper: typed questions, typed answers, and never a guess about what was done.
+
+The methods of `HelperClient` do not raise for anything that the helper, its socket or Slurm may do; every
+answer carries a verdict. The two errors below say what the transport knows and are used inside only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import enum
+import json
+import socket
+from typing import TYPE_CHECKING, Any
+
+from berth.helper.protocol import MAX_BYTES, Resources
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+__all__ = [
+    "CancelResult",
+    "EstimateResult",
+    "HelperClient",
+    "HelperError",
+    "HelperUnansweredError",
+    "HelperUnavailableError",
+    "PasswordResult",
+    "PasswordVerdict",
+    "Resources",
+    "SubmitResult",
+    "Verdict",
+]
+
+
+class HelperError(Exception):
+    """No answer came from the helper."""
+
+
+class HelperUnavailableError(HelperError):
+    """The helper did not get the whole request: it is certain that nothing was done."""
+
+
+class HelperUnansweredError(HelperError):
+    """The helper got the request and gave no answer: it may or may not have acted."""
+
+
+class Verdict(enum.StrEnum):
+    """What is known about a request: it was done, it was not done (two ways), or nobody can say."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """A clear no from Slurm or the helper. Nothing was done; asking again the same way is useless."""
+    UNAVAILABLE = "unavailable"
+    """The helper could not be asked. Nothing was done; asking again later is fine."""
+    UNKNOWN = "unknown"
+    """It may or may not have been done: look before you ask again."""
+
+
+class PasswordVerdict(enum.StrEnum):
+    """The outcome of a password check; only OK lets somebody in."""
+
+    OK = "ok"
+    WRONG = "wrong-password"
+    RATE_LIMITED = "rate-limited"
+    NOT_ALLOWED = "not-allowed"
+    """The password is right, but the account may not use the service (group, expiry)."""
+    UNAVAILABLE = "unavailable"
+    """The check could not be made."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PasswordResult:
+    """Outcome of a password check; `message` is a sentence for the user, empty when OK."""
+
+    verdict: PasswordVerdict
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """Outcome of a submission; `job_id` is set exactly when the verdict is OK, else `message` says why."""
+
+    verdict: Verdict
+    job_id: int | None = None
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CancelResult:
+    """Outcome of a cancellation; OK means that Slurm took the order, not that the job has ended."""
+
+    verdict: Verdict
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EstimateResult:
+    """Outcome of an estimate; `text` is Slurm's sentence when OK, else `message` says why there is none."""
+
+    verdict: Verdict
+    text: str = ""
+    message: str = ""
+
+
+class HelperClient:
+    """Asks the helper. `timeout` (seconds, for one whole request) must exceed the helper's own deadline."""
+
+    def __init__(self, socket_path: str | os.PathLike[str], timeout: float) -> None:
+        """Keep where to ask and how long to wait; nothing is opened before the first question."""
+        self._path = str(socket_path)
+        self._timeout = timeout
+
+    async def check_password(self, user: str, password: str) -> PasswordResult:
+        """Ask whether the password is right and the account may use the service."""
+        try:
+            answer = await self._ask({"verb": "check-password", "user": user, "password": password})
+        except HelperError as error:
+            return PasswordResult(PasswordVerdict.UNAVAILABLE, str(error))
+        if answer["ok"]:
+            return PasswordResult(PasswordVerdict.OK)
+        known = answer["error"] in set(PasswordVerdict)
+        if answer["error"] == "bad-request":  # no account can be called that, no password can look like that
+            return PasswordResult(PasswordVerdict.WRONG, answer["message"])
+        return PasswordResult(
+            PasswordVerdict(answer["error"]) if known else PasswordVerdict.UNAVAILABLE, answer["message"]
+        )
+
+    async def submit(
+        self, user: str, job_name: str, layer: str, resources: Resources, environment: Mapping[str, str]
+    ) -> SubmitResult:
+        """Submit a session as the user. After UNKNOWN look for `job_name` and owner before trying again."""
+        request: dict[str, object] = {
+            "verb": "submit",
+            "user": user,
+            "job_name": job_name,
+            "layer": layer,
+            "resources": dataclasses.asdict(resources),
+            "environment": dict(environment),
+        }
+        verdict, answer, message = await self._settle(request)
+        job_id = answer.get("job_id")
+        if verdict is not Verdict.OK:
+            return SubmitResult(verdict, message=message)
+        if type(job_id) is not int:
+            return SubmitResult(Verdict.UNKNOWN, message="The helper's answer carries no job id.")
+        return SubmitResult(verdict, job_id)
+
+    async def cancel(self, user: str, job_id: int) -> CancelResult:
+        """Cancel a job as the user. Harmless to repeat."""
+        verdict, _, message = await self._settle({"verb": "cancel", "user": user, "job_id": job_id})
+        return CancelResult(verdict, message)
+
+    async def estimate(self, user: str, resources: Resources) -> EstimateResult:
+        """Ask Slurm when such a session would start, without queueing anything."""
+        question = {"user": user, "resources": dataclasses.asdict(resources)}
+        verdict, answer, message = await self._settle({"verb": "estimate", **question})
+        return EstimateResult(verdict, str(answer.get("text", "")), message)
+
+    async def _settle(self, request: dict[str, object]) -> tuple[Verdict, dict[str, Any], str]:
+        try:
+            answer = await self._ask(request)
+        except HelperUnavailableError as error:
+            return Verdict.UNAVAILABLE, {}, str(error)
+        except HelperError as error:
+            return Verdict.UNKNOWN, {}, str(error)
+        if answer["ok"]:
+            return Verdict.OK, answer, ""
+        verdict = Verdict.UNKNOWN if answer["error"] == "unknown" else Verdict.REFUSED
+        return verdict, answer, answer["message"]
+
+    async def _ask(self, request: dict[str, object]) -> dict[str, Any]:
+        document = json.dumps(request).encode()
+        if len(document) > MAX_BYTES:
+            raise HelperUnavailableError(f"The request is larger than {MAX_BYTES} bytes and was not sent.")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.setblocking(False)  # noqa: FBT003 (that is its signature)
+            try:
+                async with asyncio.timeout(self._timeout):
+                    await _send(connection, self._path, document)
+                    return _decode(await _receive(connection))
+            except TimeoutError as error:
+                raise HelperUnansweredError(
+                    f"The helper gave no answer within {self._timeout:g} seconds."
+                ) from error
+
+
+async def _send(connection: socket.socket, path: str, document: bytes) -> None:
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.sock_connect(connection, path)
+        # The helper acts on whole documents only, so an error before the last byte proves that it did not.
+        await loop.sock_sendall(connection, document)
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise HelperUnavailableError(f"The helper cannot be reached: {error}.") from error
+    connection.shutdown(socket.SHUT_WR)
+
+
+async def _receive(connection: socket.socket) -> bytes:
+    loop = asyncio.get_running_loop()
+    answer = b""
+    try:
+        while chunk := await loop.sock_recv(connection, MAX_BYTES):
+            answer += chunk
+            if len(answer) > MAX_BYTES:
+                raise HelperUnansweredError("The helper's answer is too long.")
+    except ConnectionResetError as error:
+        # On a unix socket this means that the other side closed before it had read all that was sent.
+        raise HelperUnavailableError(
+            "The helper closed the connection before it read the request."
+        ) from error
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
+        raise HelperUnansweredError(f"The helper's answer was lost: {error}.") from error
+    return answer
+
+
+def _decode(answer: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise HelperUnansweredError("The helper gave no readable answer.") from error
+    if isinstance(document, dict):
+        if document.get("ok") is True:
+            return document
+        texts = document.get("error"), document.get("message")
+        if document.get("ok") is False and all(isinstance(text, str) for text in texts):
+            return document
+    raise HelperUnansweredError("The helper gave no valid answer.")
