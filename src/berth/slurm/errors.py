@@ -1,0 +1,11 @@
+"""Errors of :mod:`berth.slurm`. Every one can be shown to a person: it is a sentence."""
+
+from __future__ import annotations
+
+
+class SlurmError(Exception):
+    """Base of everything that :mod:`berth.slurm` raises on purpose."""
+
+
+class SlurmValueError(SlurmError, ValueError):
+    """A value that Slurm would refuse, or would read as something that nobody meant."""

@@ -1,0 +1,113 @@
+"""Generic resources: the texts in which Slurm names GPUs, and the numbers in them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from berth.slurm import hostlist
+from berth.slurm.errors import SlurmValueError
+from berth.slurm.units import text_of
+
+GPU = "gpu"
+
+_ABSENT = frozenset({"", "(null)", "N/A"})
+_WORD = r"[A-Za-z0-9._+-]+"
+_ITEM = re.compile(
+    rf"(?:gres[:/])?(?P<name>{_WORD})"
+    rf"(?::(?P<type>\(null\)|(?![0-9]+[KMGTP]?(?:[=(,]|:no_consume|$)){_WORD}))?"
+    r"(?P<flag>:no_consume)?"
+    r"(?:[:=](?P<count>[0-9]{1,15})(?P<unit>[KMGTP]?))?"
+    r"(?P<notes>(?:\([A-Za-z]+:[^()]{0,4000}\))*)"
+    r"(?:,(?!$)|$)",
+    re.IGNORECASE,
+)
+_INDICES = re.compile(r"\(IDX:(?P<indices>[0-9,-]+)\)", re.IGNORECASE)
+_POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+_TRES_GPU = re.compile(rf"gres/gpu(?::(?P<type>{_WORD}))?[=:](?P<count>[0-9]{{1,15}})")
+
+
+@dataclass(frozen=True)
+class Gres:
+    """Some generic resource: *count* of *name*, of one *type* if that is told.
+
+    *indices* are the numbers of the devices on their node where Slurm says which they are.
+    """
+
+    name: str
+    type: str | None
+    count: int
+    indices: tuple[int, ...] | None = None
+
+
+def parse(text: str) -> tuple[Gres, ...]:
+    """Read a list such as ``gpu:a100:2(S:0-1)``, ``gpu:2(IDX:0-1)`` or ``gres/gpu:a100=1``.
+
+    A resource without a number counts once. ``(null)``, ``N/A`` and the empty text are no
+    resource at all.
+
+    Raises:
+        SlurmValueError: the text is not in that notation.
+    """
+    text = text_of(text)
+    found: list[Gres] = []
+    position = 0 if text not in _ABSENT else len(text)
+    while position < len(text):
+        match = _ITEM.match(text, position)
+        if match is None:
+            raise SlurmValueError(f"{text[:80]!r} is not a list of generic resources such as gpu:a100:2")
+        found.append(_gres(match))
+        position = match.end()
+    return tuple(found)
+
+
+def gpu_counts(text: str) -> dict[str, int]:
+    """Count the GPUs in a list of generic resources by type; ``""`` stands for no type.
+
+    Types of which there are none are left out.
+
+    Raises:
+        SlurmValueError: the text is not a list of generic resources.
+    """
+    counts: dict[str, int] = {}
+    for gres in parse(text):
+        if gres.name == GPU and gres.count:
+            kind = gres.type or ""
+            counts[kind] = counts.get(kind, 0) + gres.count
+    return counts
+
+
+def tres_gpu_counts(text: str) -> dict[str, int]:
+    """Count the GPUs by type in a TRES list such as ``cpu=1,gres/gpu=2,gres/gpu:a100=2``.
+
+    There Slurm names a total beside the types; what the types do not explain has no type.
+    Everything that is not a GPU is passed over, so any text is accepted.
+    """
+    counts: dict[str, int] = {}
+    for item in text_of(text).split(","):
+        match = _TRES_GPU.fullmatch(item)
+        if match is not None:
+            counts[match["type"] or ""] = int(match["count"])
+    rest = counts.pop("", 0) - sum(counts.values())
+    if rest > 0:
+        counts[""] = rest
+    return {kind: count for kind, count in counts.items() if count}
+
+
+def _gres(match: re.Match[str]) -> Gres:
+    kind = match["type"]
+    count = 1 if match["count"] is None else int(match["count"])
+    return Gres(
+        name=match["name"],
+        type=None if kind in {None, "(null)"} else kind,
+        count=count * 1024 ** _POWER[(match["unit"] or "").upper()],
+        indices=_indices(match["notes"]),
+    )
+
+
+def _indices(notes: str) -> tuple[int, ...] | None:
+    """Return the device numbers of ``(IDX:0-1,3)``; ``None`` where they are not told."""
+    match = _INDICES.search(notes)
+    if match is None:
+        return None
+    return tuple(int(number) for number in hostlist.expand(f"[{match['indices']}]"))

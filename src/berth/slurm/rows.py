@@ -1,0 +1,231 @@
+"""Rows of ``slurm.conf`` and ``gres.conf`` from the plain description of a site's nodes and partitions.
+
+A row is a mapping from Slurm's own parameter names to values, ready for :func:`berth.slurm.conf.line`.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from berth.slurm import hostlist, units
+from berth.slurm.describe import Item, items
+from berth.slurm.errors import SlurmValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+Row = dict[str, object]
+
+_OVERSUBSCRIBE = re.compile(r"NO|EXCLUSIVE|(?:YES|FORCE)(?::[1-9][0-9]{0,3})?")
+_STATES = frozenset({"UP", "DOWN", "DRAIN", "INACTIVE"})
+_NODE_KEYS = frozenset(
+    {"name", "address", "cpus", "sockets", "cores_per_socket", "threads_per_core"}
+    | {"memory", "gpus", "features", "options"},
+)
+_GPU_KEYS = frozenset({"type", "count", "files", "cores"})
+_PARTITION_KEYS = frozenset(
+    {"name", "nodes", "default", "oversubscribe", "max_time", "default_time", "state", "options"}
+    | {"default_memory_per_cpu", "max_memory_per_node", "allow_accounts", "allow_groups"},
+)
+
+
+def nodes(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
+    """Write the ``NodeName`` rows of ``slurm.conf``, nodes that are equal folded into one row.
+
+    Each description holds ``name``, ``cpus`` and ``memory`` (text, ``"512G"``) and may hold ``sockets``,
+    ``cores_per_socket``, ``threads_per_core``, ``address``, ``features``, ``gpus`` (a list of ``type``,
+    ``count``, ``files``, ``cores``) and ``options`` (further Slurm parameters by their own names).
+
+    Raises:
+        SlurmValueError: a description is wrong; the sentence names the node and the key.
+    """
+    return _fold(_named(descriptions, "node", _NODE_KEYS), lambda node: [_node(node)])
+
+
+def gres(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
+    """Write the rows of ``gres.conf`` for the same descriptions as :func:`nodes`.
+
+    Raises:
+        SlurmValueError: as in :func:`nodes`; also where device files and count disagree.
+    """
+    return _fold(_named(descriptions, "node", _NODE_KEYS), _gres)
+
+
+def partitions(
+    descriptions: Iterable[Mapping[str, object]],
+    nodes: Iterable[Mapping[str, object]],
+) -> list[Row]:
+    """Write the ``PartitionName`` rows of ``slurm.conf``; *nodes* are the descriptions of :func:`nodes`.
+
+    Each description holds ``name`` and ``nodes`` (``ALL``, a hostlist or a list of them) and may hold
+    ``default``, ``oversubscribe`` (``NO``, ``EXCLUSIVE``, ``YES[:n]``, ``FORCE[:n]``), ``max_time``,
+    ``default_time``, ``default_memory_per_cpu``, ``max_memory_per_node``, ``allow_accounts``,
+    ``allow_groups``, ``state`` and ``options`` (further Slurm parameters by their own names).
+
+    Raises:
+        SlurmValueError: a description is wrong, names an unknown node, or two are the default.
+    """
+    known = frozenset(item.text("name") for item in _named(nodes, "node", _NODE_KEYS))
+    found = _named(descriptions, "partition", _PARTITION_KEYS)
+    default = [item.text("name") for item in found if item.flag("default")]
+    if len(default) > 1:
+        raise SlurmValueError(f"partitions {', '.join(default)}: only one can be the default")
+    return [_partition(item, known) for item in found]
+
+
+def _named(descriptions: Iterable[Mapping[str, object]], what: str, keys: frozenset[str]) -> list[Item]:
+    """Wrap descriptions, whose names must all differ and be single names."""
+    found = items(descriptions, what, keys)
+    seen: set[str] = set()
+    for item in found:
+        name = item.text("name")
+        if item.checked("name", hostlist.expand) != [name]:
+            raise item.error("name", f"{name!r} is not a single name")
+        if name in seen:
+            raise item.error("name", "described twice")
+        seen.add(name)
+    return found
+
+
+def _fold(found: list[Item], rows_of: Callable[[Item], list[Row]]) -> list[Row]:
+    """Write the rows of each item, those that are equal under one folded ``NodeName``."""
+    names: dict[str, list[str]] = {}
+    rows: dict[str, Row] = {}
+    for item in found:
+        for row in rows_of(item):
+            key = repr(row)  # the rows hold plain text and numbers only
+            rows[key] = row
+            names.setdefault(key, []).append(item.text("name"))
+    return [{"NodeName": hostlist.fold(names[key]), **row} for key, row in rows.items()]
+
+
+def _node(item: Item) -> Row:
+    memory = item.checked("memory", units.mebibytes)
+    if memory == 0:
+        raise item.error("memory", "a node has some memory")
+    row: Row = {"NodeAddr": item.optional_text("address")}
+    row |= {"CPUs": item.number("cpus")} | _topology(item)
+    row |= {"RealMemory": memory, "Gres": _gres_text(item) or None}
+    row |= {"Feature": ",".join(item.texts("features")) or None, "State": "UNKNOWN"}
+    return _with_options(item, row)
+
+
+def _topology(item: Item) -> Row:
+    """Return sockets, cores and threads where they are described; they must explain the CPUs."""
+    keys = {"Sockets": "sockets", "CoresPerSocket": "cores_per_socket", "ThreadsPerCore": "threads_per_core"}
+    found = {word: item.number(key) for word, key in keys.items() if item.has(key)}
+    if len(found) == len(keys):
+        cores = found["Sockets"] * found["CoresPerSocket"]
+        cpus = item.number("cpus")
+        # Slurm also takes one CPU for each core of a node with hardware threads.
+        if cpus not in {cores, cores * found["ThreadsPerCore"]}:
+            raise item.error("cpus", f"{cpus} CPUs do not match sockets, cores and threads")
+    return dict(found)
+
+
+def _gpus(item: Item) -> list[Item]:
+    """Return the described groups of GPUs; Slurm wants all or none of them to have a type and files."""
+    groups = item.items("gpus", _GPU_KEYS)
+    for key in ("type", "files"):
+        if len({group.has(key) for group in groups}) > 1:
+            raise item.error("gpus", f"either every group of GPUs has {key!r}, or none has")
+    return groups
+
+
+def _gres_text(item: Item) -> str:
+    """Return the ``Gres`` parameter of a node: each type of GPU with its number."""
+    counts: dict[str, int] = {}
+    for group in _gpus(item):
+        kind = _gpu_type(group)
+        counts[kind] = counts.get(kind, 0) + group.number("count")
+    return ",".join(f"gpu:{kind}:{n}" if kind else f"gpu:{n}" for kind, n in counts.items())
+
+
+def _gpu_type(group: Item) -> str:
+    kind = group.optional_text("type") or ""
+    if kind and re.fullmatch(r"(?![0-9]+$)[A-Za-z0-9._-]+", kind) is None:
+        raise group.error("type", f"{kind!r} is not a word such as a100")
+    return kind
+
+
+def _gres(item: Item) -> list[Row]:
+    rows: list[Row] = []
+    seen: set[str] = set()
+    for group in _gpus(item):
+        count, files = group.number("count"), group.optional_text("files")
+        row: Row = {"Name": "gpu", "Type": _gpu_type(group) or None}
+        if files is None:
+            row["Count"] = count
+        else:
+            paths = _devices(group, files)
+            if len(paths) != count or seen & set(paths):
+                raise group.error(
+                    "files", f"{files!r} is {len(paths)} files for {count} GPUs, or named twice"
+                )
+            seen.update(paths)
+            row["File"] = files
+        row["Cores"] = group.optional_text("cores")
+        rows.append({key: value for key, value in row.items() if value is not None})
+    return rows
+
+
+def _devices(group: Item, files: str) -> list[str]:
+    """Expand ``/dev/nvidia[0-1]``: a directory, then a hostlist."""
+    directory, _, names = files.rpartition("/")
+    if not directory.startswith("/") or not names:
+        raise group.error("files", f"{files!r} is not an absolute path such as /dev/nvidia[0-1]")
+    return [f"{directory}/{name}" for name in group.checking("files", hostlist.expand, names)]
+
+
+def _partition(item: Item, known: frozenset[str]) -> Row:
+    memory = {"DefMemPerCPU": "default_memory_per_cpu", "MaxMemPerNode": "max_memory_per_node"}
+    row: Row = {"PartitionName": item.text("name"), "Nodes": _members(item, known)}
+    row |= {"Default": True if item.flag("default") else None}
+    row |= {"OverSubscribe": _choice(item, "oversubscribe", _OVERSUBSCRIBE.fullmatch)}
+    row |= _times(item)
+    row |= {word: item.checked(key, units.mebibytes) for word, key in memory.items() if item.has(key)}
+    row |= {"AllowAccounts": ",".join(item.texts("allow_accounts")) or None}
+    row |= {"AllowGroups": ",".join(item.texts("allow_groups")) or None}
+    row |= {"State": _choice(item, "state", _STATES.__contains__) or "UP"}
+    return _with_options(item, row)
+
+
+def _members(item: Item, known: frozenset[str]) -> str:
+    """Return the ``Nodes`` parameter; every node must have been described."""
+    expressions = item.texts("nodes")
+    if [expression.upper() for expression in expressions] == ["ALL"]:
+        return "ALL"
+    names = [name for text in expressions for name in item.checking("nodes", hostlist.expand, text)]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise item.error("nodes", f"no such node: {hostlist.fold(unknown)}" if unknown else "is empty")
+    return hostlist.fold(names)
+
+
+def _choice(item: Item, key: str, accepts: Callable[[str], object]) -> str | None:
+    text = item.optional_text(key)
+    if text is not None and not accepts(text.upper()):
+        raise item.error(key, f"{text!r} is not a value that Slurm knows")
+    return text.upper() if text is not None else None
+
+
+def _times(item: Item) -> Row:
+    """Return the partition's limits, the default not above the maximum."""
+    keys = {"MaxTime": "max_time", "DefaultTime": "default_time"}
+    found = {word: item.checked(key, units.minutes) for word, key in keys.items() if item.has(key)}
+    highest = found.get("MaxTime")
+    lowest = found.get("DefaultTime", 0)
+    if highest is not None and (lowest is None or lowest > highest):
+        raise item.error("default_time", "is longer than max_time")
+    return {word: units.duration(limit) for word, limit in found.items()}
+
+
+def _with_options(item: Item, row: Row) -> Row:
+    """Add the free parameters of *item* to the ones that are set in *row*."""
+    written = {key: value for key, value in row.items() if value is not None}
+    for key, value in item.mapping("options").items():
+        if key.lower() in {word.lower() for word in [*row, "NodeName"]}:
+            raise item.error("options", f"{key} has a key of its own")
+        written[key] = value
+    return written
