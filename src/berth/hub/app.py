@@ -1,0 +1,124 @@
+"""JupyterHub with a start-up of its own: a restart re-attaches pending and running sessions.
+
+Stock start-up asks every session's server for 30 seconds and stops what does not answer, waiting jobs
+included. Here nothing is ever stopped for lack of an answer: running sessions are followed again, and
+starts that were under way are taken up where they were.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub import orm
+from jupyterhub.app import JupyterHub
+from sqlalchemy.orm import selectinload
+
+from berth.hub import janitor, state
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from jupyterhub.user import User
+
+    from berth.hub.service import Service
+    from berth.hub.spawner import BerthSpawner
+
+
+class BerthHub(JupyterHub):
+    """The hub's application."""
+
+    name = "jupyterhub"
+    """Configuration files and their sections keep JupyterHub's name."""
+
+    service: Service
+    """What all spawners and handlers share; given by `berth.hub.config.apply` before the start."""
+    _tasks: set[asyncio.Task[Any]]
+
+    def init_tornado_settings(self) -> None:
+        """Put what spawners and handlers share into the settings they all see."""
+        super().init_tornado_settings()
+        self._tasks = set()
+        self.tornado_settings["berth"] = self.service
+
+    async def init_spawners(self) -> int:
+        """Take up every session of the database; returns how many."""
+        self.service.collector.start()
+        janitor.restore(self.service, self.db)
+        self._background(janitor.sweep_forever(self.service, self.db))
+        rows = (
+            self.db.query(orm.Spawner)
+            .filter(orm.Spawner.server_id.isnot(None))
+            .options(selectinload(orm.Spawner.user).selectinload(orm.User._orm_spawners))  # noqa: SLF001
+            .all()
+        )
+        for row in rows:
+            user = self.users[row.user]
+            self._take_up(user, user.spawners[row.name])
+        self.db.commit()
+        return len(rows)
+
+    def _take_up(self, user: User, spawner: BerthSpawner) -> None:
+        phase = spawner.record.phase if spawner.record is not None else None
+        self.log.info("Taking up %s (%s)", spawner._log_name, phase)  # noqa: SLF001
+        match phase:
+            case state.READY:
+                self._follow(user, spawner)
+            case state.SUBMITTING | state.QUEUED:
+                self._resume_start(user, spawner)
+            case _:  # "stopping", or killed before the nonce was committed: nothing was submitted
+                spawner._stop_pending = True  # noqa: SLF001
+                self._background(self._stop(user, spawner.name))
+
+    def _follow(self, user: User, spawner: BerthSpawner) -> None:
+        spawner.add_poll_callback(partial(self._stop, user, spawner.name))
+        spawner.start_polling()
+
+    async def _stop(self, user: User, name: str) -> None:
+        await self.proxy.delete_user(user, name)
+        await user.stop(name)
+
+    def _resume_start(self, user: User, spawner: BerthSpawner) -> None:
+        """Do what is left of `User.spawn` and of `BaseHandler.spawn_single_user` for a pending start."""
+        spawner._spawn_pending = spawner._start_pending = True  # noqa: SLF001
+        future = self._background(self._finish_start(user, spawner))
+        spawner._spawn_future = future  # noqa: SLF001
+
+        def done(task: asyncio.Task[None]) -> None:
+            spawner._spawn_pending = False  # noqa: SLF001
+            if task.cancelled() or task.exception() is None:
+                spawner._spawn_future = None  # noqa: SLF001
+
+        future.add_done_callback(done)
+
+    async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
+        try:
+            address, port = await spawner.finish_start()
+        except Exception as error:
+            self.log.warning("The start of %s ended: %s", spawner._log_name, error)  # noqa: SLF001
+            await user.stop(spawner.name)
+            raise
+        spawner.server.proto = "http"
+        spawner.server.ip = address
+        spawner.server.port = port
+        self.db.commit()
+        spawner._waiting_for_response = True  # noqa: SLF001
+        await user._wait_up(spawner)  # noqa: SLF001
+        spawner._proxy_pending = True  # noqa: SLF001
+        try:
+            await self.proxy.add_user(user, spawner.name)
+        finally:
+            spawner._proxy_pending = False  # noqa: SLF001
+        self._follow(user, spawner)
+
+    def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def cleanup(self) -> None:
+        """Leave sessions and proxy running; end the collector."""
+        await super().cleanup()
+        await self.service.collector.stop()

@@ -1,0 +1,189 @@
+"""The collector's child process: the only place that runs Slurm's query commands for the hub.
+
+It asks for everybody at once, parses the documents outside the hub's event loop, and hands over a reduced
+`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch` objects
+on standard input and snapshots on standard output (see `berth.hub.pipe`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from berth.hub import pipe
+from berth.hub.snapshot import Part, Snapshot, Watch
+from berth.slurm import client, records
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+BACK_OFF = 5.0
+"""A round starts no earlier than this many times the duration of the last one of its kind."""
+WAKE_INTERVAL = 1.0
+"""Seconds between two rounds that were asked for by a wake-up."""
+ACCOUNTS_INTERVAL = 60.0
+"""Seconds between two readings of the associations, which change rarely."""
+ENDED_KEPT = 3600.0
+"""Seconds that the answer of accounting about an ended job is kept."""
+
+
+@dataclass
+class _Kind:
+    """One kind of question: when it is due, and how long the last one took."""
+
+    interval: float
+    due_at: float = 0.0
+
+    def finished(self, started: float) -> None:
+        now = time.monotonic()
+        self.due_at = now + max(self.interval, BACK_OFF * (now - started))
+
+
+@dataclass
+class Collector:
+    """Asks Slurm in rounds and keeps the last answer of each kind."""
+
+    partition: str
+    commands: client.Commands
+    interval: float
+    timeout: float
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    watch: Watch = field(default_factory=Watch)
+
+    def __post_init__(self) -> None:
+        """Nothing was asked yet: everything is due."""
+        self._queue = _Kind(self.interval)
+        self._nodes = _Kind(self.interval)
+        self._accounts = _Kind(ACCOUNTS_INTERVAL)
+        self._ended_at: dict[int, float] = {}
+
+    async def _json(self, argv: list[str]) -> dict[str, Any]:
+        return client.decode(await client.run(argv, self.timeout))
+
+    async def _ask_queue(self) -> None:
+        asked_at = time.time()
+        document = await self._json(self.commands.jobs(self.partition))
+        jobs = {job.job_id: job for job in records.parse_jobs(document)}
+        self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
+        await self._ask_accounting()
+
+    async def _ask_accounting(self) -> None:
+        """Look for the end of watched jobs that squeue no longer lists: absence alone proves nothing."""
+        jobs, ended = self.snapshot.jobs, dict(self.snapshot.ended)
+        names = {job.name for job in (*jobs.values(), *ended.values())}
+        missing = [number for number in self.watch.job_ids if number not in jobs and number not in ended]
+        nameless = [name for name in self.watch.names if name not in names]
+        now = time.monotonic()
+        for number in [n for n, kept_at in self._ended_at.items() if now - kept_at > ENDED_KEPT]:
+            if number not in self.watch.job_ids:
+                ended.pop(number, None)
+                del self._ended_at[number]
+        for argv in self.commands.accounting(missing, nameless):
+            for job in records.parse_sacct(await self._json(argv)):
+                if job.ended:
+                    ended[job.job_id] = job
+                    self._ended_at[job.job_id] = now
+        self.snapshot = replace(self.snapshot, ended=ended)
+
+    async def _ask_nodes(self) -> None:
+        asked_at = time.time()
+        nodes = records.parse_nodes(await self._json(self.commands.nodes()))
+        partitions = records.parse_partitions(await self._json(self.commands.partition(self.partition)))
+        reservations = records.parse_reservations(await self._json(self.commands.reservations()))
+        self.snapshot = replace(
+            self.snapshot,
+            nodes=tuple(node for node in nodes if self.partition in node.partitions),
+            partition=next((item for item in partitions if item.name == self.partition), None),
+            reservations=tuple(reservations),
+            nodes_part=Part(asked_at),
+        )
+
+    async def _ask_accounts(self) -> None:
+        asked_at = time.time()
+        associations = await client.run(self.commands.associations(), self.timeout)
+        defaults = await client.run(self.commands.default_accounts(), self.timeout)
+        self.snapshot = replace(
+            self.snapshot,
+            associations=tuple(records.parse_associations(associations, defaults)),
+            accounts_part=Part(asked_at),
+        )
+
+    async def round(self, *, woken: bool) -> bool:
+        """Ask what is due (the queue at once when woken); return whether anything was asked."""
+        kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
+            (self._queue, "jobs_part", self._ask_queue, woken),
+            (self._nodes, "nodes_part", self._ask_nodes, False),
+            (self._accounts, "accounts_part", self._ask_accounts, False),
+        )
+        asked = False
+        for kind, part, ask, forced in kinds:
+            started = time.monotonic()
+            if not forced and started < kind.due_at:
+                continue
+            asked = True
+            try:
+                await ask()
+            except client.SlurmError as error:
+                failed = replace(getattr(self.snapshot, part), error=str(error))
+                self.snapshot = replace(self.snapshot, **{part: failed})
+            kind.finished(started)
+        return asked
+
+    @property
+    def next_due(self) -> float:
+        """Monotonic time at which the next question is due."""
+        return min(self._queue.due_at, self._nodes.due_at, self._accounts.due_at)
+
+
+async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    woken = asyncio.Event()
+
+    async def listen() -> None:
+        while True:
+            message = await pipe.receive(reader)
+            if isinstance(message, Watch):
+                collector.watch = message
+            else:
+                woken.set()
+
+    listener = asyncio.create_task(listen())
+    while not listener.done():
+        started = time.monotonic()
+        was_woken = woken.is_set()
+        woken.clear()
+        if await collector.round(woken=was_woken):
+            pipe.send(writer, collector.snapshot)
+            await writer.drain()
+        pause = asyncio.create_task(_until_due(collector, woken, started + WAKE_INTERVAL))
+        await asyncio.wait({pause, listener}, return_when=asyncio.FIRST_COMPLETED)
+        pause.cancel()
+
+
+async def _until_due(collector: Collector, woken: asyncio.Event, not_before: float) -> None:
+    """Return when a question is due, or when woken, but then not within a second of the last round."""
+    try:
+        await asyncio.wait_for(woken.wait(), max(0.0, collector.next_due - time.monotonic()))
+    except TimeoutError:
+        return
+    await asyncio.sleep(max(0.0, not_before - time.monotonic()))
+
+
+async def _main(arguments: list[str]) -> None:
+    partition, bin_dir, interval, timeout = arguments
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
+    transport, protocol = await loop.connect_write_pipe(
+        asyncio.streams.FlowControlMixin,
+        sys.stdout.buffer,
+    )
+    writer = asyncio.StreamWriter(transport, protocol, None, loop)
+    collector = Collector(partition, client.Commands(bin_dir), float(interval), float(timeout))
+    await _serve(collector, reader, writer)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1:]))

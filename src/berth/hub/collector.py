@@ -1,0 +1,121 @@
+"""The hub's end of the collector: keeps the child running and the last snapshot at hand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from berth.hub import pipe
+from berth.hub.snapshot import Snapshot, Watch
+
+if TYPE_CHECKING:
+    from berth.hub.settings import SlurmSettings
+
+RESTART_PAUSE = 2.0
+"""Seconds before a child that ended is started again."""
+STREAM_LIMIT = 64 * 1024 * 1024
+
+log = logging.getLogger("berth.collector")
+
+
+class CollectorClient:
+    """One per hub. `snapshot` is always the last known state; it never raises and never waits for Slurm."""
+
+    def __init__(self, settings: SlurmSettings) -> None:
+        """Prepare; nothing runs before `start`."""
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._watch = Watch()
+        self._changed = asyncio.Event()
+        self.snapshot = Snapshot()
+        self.received_at = 0.0
+        """Unix time of the last message from the child."""
+
+    def start(self) -> None:
+        """Start the child and keep it running until `stop`."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_running())
+
+    async def stop(self) -> None:
+        """End the child."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+
+    def wake(self) -> None:
+        """Ask for a fresh look at the queue; many calls within a second become one query."""
+        self._send("wake")
+
+    def set_watch(self, watch: Watch) -> None:
+        """Say which jobs must be followed until their end is proven."""
+        if watch != self._watch:
+            self._watch = watch
+            self._send(watch)
+
+    async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - a wait that ends is the purpose
+        """Return at the next snapshot, or after `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), timeout)
+
+    async def asked_after(self, moment: float, timeout: float) -> bool:  # noqa: ASYNC109
+        """Wait until the queue was asked after the Unix time `moment`; False when it was not in time."""
+        deadline = time.monotonic() + timeout
+        while self.snapshot.jobs_part.asked_at <= moment:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            await self.changed(left)
+        return True
+
+    def _send(self, message: object) -> None:
+        if self._writer is not None and not self._writer.is_closing():
+            pipe.send(self._writer, message)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        self.received_at = time.time()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def _keep_running(self) -> None:
+        while True:
+            try:
+                await self._run_child()
+            except (OSError, asyncio.IncompleteReadError) as error:
+                log.warning("The collector ended (%s); it is started again.", error)
+            await asyncio.sleep(RESTART_PAUSE)
+
+    async def _run_child(self) -> None:
+        settings = self._settings
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-m",
+            "berth.hub.collect",
+            settings.partition,
+            str(settings.bin_dir),
+            str(settings.interval_seconds),
+            str(settings.timeout_seconds),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            limit=STREAM_LIMIT,
+        )
+        if child.stdin is None or child.stdout is None:  # pragma: no cover - both were asked for
+            return
+        self._writer = child.stdin
+        self._send(self._watch)
+        try:
+            while True:
+                self._publish(await pipe.receive(child.stdout))
+        finally:
+            self._writer = None
+            with contextlib.suppress(ProcessLookupError):
+                child.terminate()
+            await child.wait()

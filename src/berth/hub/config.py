@@ -1,0 +1,69 @@
+"""Turns `/etc/berth/*.yml` into JupyterHub's configuration; also checks those files by itself."""
+
+from __future__ import annotations
+
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from berth.hub import settings
+from berth.hub.app import BerthHub
+from berth.hub.auth import HelperAuthenticator
+from berth.hub.handlers import HANDLERS
+from berth.hub.service import Service
+from berth.hub.spawner import BerthSpawner
+
+HTTP_TIMEOUT_SECONDS = 120
+POLL_SECONDS = 5
+
+
+def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' configuration object
+    """Set every option of JupyterHub that Berth decides. Raises SettingsError with sentences."""
+    hub, form = settings.load(Path(directory))
+    BerthHub.instance().service = Service(hub, form)
+    _set_application(c, hub)
+    c.JupyterHub.authenticator_class = HelperAuthenticator
+    # The helper decides who may log in (group and lowest uid), so the hub does not decide again.
+    c.Authenticator.allow_all = True
+    c.Authenticator.admin_users = set(hub.admin_users)
+    c.JupyterHub.spawner_class = BerthSpawner
+    c.Spawner.hub_connect_url = hub.session_hub_url
+    c.Spawner.env_keep = []
+    c.Spawner.disable_user_config = True
+    c.Spawner.notebook_dir = "~"
+    # Waiting in the queue is part of start(), with a limit of its own; this one only has to be longer.
+    c.Spawner.start_timeout = hub.session.queue_timeout_seconds + hub.session.boot_timeout_seconds + 3600
+    c.Spawner.http_timeout = HTTP_TIMEOUT_SECONDS
+    c.Spawner.poll_interval = POLL_SECONDS
+    c.Spawner.consecutive_failure_limit = 0
+
+
+def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
+    c.JupyterHub.bind_url = hub.proxy_bind_url
+    c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{hub.hub_port}"
+    c.JupyterHub.db_url = f"sqlite:///{hub.state_dir / 'hub.sqlite'}"
+    c.JupyterHub.cookie_secret_file = str(hub.state_dir / "cookie_secret")
+    c.JupyterHub.cleanup_servers = False
+    c.JupyterHub.cleanup_proxy = False
+    # It counts starts that wait in the queue; Slurm is what limits starts.
+    c.JupyterHub.concurrent_spawn_limit = 0
+    c.JupyterHub.allow_named_servers = False
+    c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
+    c.JupyterHub.extra_handlers = HANDLERS
+    c.ConfigurableHTTPProxy.should_start = False
+    c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
+
+
+def main(arguments: list[str]) -> int:
+    """Check the files of a directory (default `/etc/berth`): `python -m berth.hub.config [DIR]`."""
+    try:
+        settings.load(Path(arguments[0] if arguments else "/etc/berth"))
+    except settings.SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""Ends what nobody waits for any more: abandoned jobs are cancelled until Slurm proves their end."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub import orm
+
+from berth.hub.service import Followed, Service
+from berth.hub.state import SessionRecord
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+CHECK_SECONDS: Final = 10.0
+CANCEL_SECONDS: Final = 30.0
+"""Seconds between two attempts to cancel the same job."""
+NEVER_SUBMITTED_SECONDS: Final = 3600.0
+"""A submission without an answer that no listing has shown for this long did not happen."""
+
+log = logging.getLogger("berth.janitor")
+
+
+def restore(service: Service, session: Session) -> None:
+    """Take up the abandoned sessions that the database remembers."""
+    for row in session.query(orm.Spawner).filter(orm.Spawner.state.isnot(None)):
+        for stored in (row.state or {}).get("abandoned", []):
+            record = SessionRecord.from_dict(stored)
+            service.follow(Followed(row.user.name, row.name, record, abandoned=True))
+
+
+async def sweep_forever(service: Service, session: Session) -> None:
+    """Run until cancelled; one look at each snapshot, or every few seconds."""
+    attempts: dict[str, float] = {}
+    while True:
+        for item in [item for item in service.followed.values() if item.abandoned]:
+            await _sweep(service, session, item, attempts)
+        await service.collector.changed(CHECK_SECONDS)
+
+
+async def _sweep(service: Service, session: Session, item: Followed, attempts: dict[str, float]) -> None:
+    record, snapshot = item.record, service.collector.snapshot
+    if record.job_id is None and (found := snapshot.job_named(record.job_name, item.user)):
+        record.job_id = found.job_id
+        service.update_watch()
+    job = snapshot.job(record.job_id) if record.job_id is not None else None
+    part = snapshot.jobs_part
+    never = (
+        record.job_id is None
+        and not part.error
+        and part.asked_at > record.requested_at + NEVER_SUBMITTED_SECONDS
+    )
+    if never or (job is not None and job.ended):
+        _forget(service, session, item)
+        attempts.pop(record.nonce, None)
+    elif record.job_id is not None and time.monotonic() - attempts.get(record.nonce, 0.0) > CANCEL_SECONDS:
+        attempts[record.nonce] = time.monotonic()
+        log.warning("Job %d of %s has not ended yet; cancelling it again.", record.job_id, item.user)
+        await service.helper.cancel(item.user, record.job_id)
+        service.collector.wake()
+
+
+def _forget(service: Service, session: Session, item: Followed) -> None:
+    service.forget(item.record.nonce)
+    user = orm.User.find(session, item.user)
+    row = user.orm_spawners.get(item.server) if user is not None else None
+    if row is None or not row.state:
+        return
+    left = [stored for stored in row.state.get("abandoned", []) if stored["nonce"] != item.record.nonce]
+    row.state = {**row.state, "abandoned": left}
+    session.commit()

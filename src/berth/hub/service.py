@@ -1,0 +1,120 @@
+"""What all spawners and handlers of one hub share: settings, collector, helper, releases, followed jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import grp
+import logging
+import os
+import pwd
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from berth.helper.client import HelperClient
+from berth.hub import options
+from berth.hub.collector import CollectorClient
+from berth.hub.snapshot import Watch
+from berth.releases import catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from berth.hub.settings import FormSettings, HubSettings
+    from berth.hub.state import SessionRecord
+    from berth.releases.catalogue import Release
+
+HELPER_TIMEOUT_SECONDS: Final = 90.0
+"""Longer than the helper's own deadline, so that its answer is heard."""
+
+log = logging.getLogger("berth.service")
+
+
+@dataclass
+class Followed:
+    """A session that must be followed, whose it is, and whether its end is wanted."""
+
+    user: str
+    server: str
+    record: SessionRecord
+    abandoned: bool = False
+    """Nobody waits for it any more: it is cancelled until its end is proven."""
+
+
+@dataclass
+class Service:
+    """One per hub, in JupyterHub's settings under `berth`."""
+
+    hub: HubSettings
+    form: FormSettings
+    collector: CollectorClient = field(init=False)
+    helper: HelperClient = field(init=False)
+    followed: dict[str, Followed] = field(default_factory=dict)
+    """Every session whose end is not proven, by nonce."""
+
+    def __post_init__(self) -> None:
+        """Make the parts that need the settings."""
+        self.collector = CollectorClient(self.hub.slurm)
+        self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
+        self._releases: tuple[Release, ...] = ()
+        self._releases_stamp: tuple[int, int] | None = None
+
+    def follow(self, followed: Followed) -> None:
+        """Follow a session until `forget`."""
+        self.followed[followed.record.nonce] = followed
+        self.update_watch()
+
+    def forget(self, nonce: str) -> None:
+        """Stop following a session whose end is proven."""
+        self.followed.pop(nonce, None)
+        self.update_watch()
+
+    def update_watch(self) -> None:
+        """Tell the collector which jobs it must not lose sight of."""
+        records = [item.record for item in self.followed.values()]
+        self.collector.set_watch(
+            Watch(
+                job_ids=frozenset(item.job_id for item in records if item.job_id is not None),
+                names=frozenset(item.job_name for item in records if item.job_id is None),
+            ),
+        )
+
+    def releases_index(self) -> Path:
+        """Path of the published catalogue."""
+        return self.hub.session.root / "releases" / "index.json"
+
+    def releases(self) -> tuple[Release, ...]:
+        """Return the installed releases, newest first; re-read only when the catalogue was replaced."""
+        try:
+            status = self.releases_index().stat()
+            stamp = (status.st_mtime_ns, status.st_ino)
+            if stamp != self._releases_stamp:
+                self._releases = catalogue.load(self.releases_index())
+                self._releases_stamp = stamp
+        except (OSError, catalogue.CatalogueError) as error:
+            log.warning("The catalogue of releases cannot be used: %s", error)
+        return self._releases
+
+    async def offer(self, user: str) -> options.Offer:
+        """Return what `user` may choose from now; name services are asked outside the event loop."""
+        groups, releases = await asyncio.gather(
+            asyncio.to_thread(group_names, user),
+            asyncio.to_thread(self.releases),
+        )
+        person = options.Person(user, groups)
+        return options.offer(person, self.collector.snapshot, self.form, releases, time.time())
+
+
+def group_names(user: str) -> tuple[str, ...]:
+    """Return the names of the Unix groups of `user`; empty for a user that the host does not know."""
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        return ()
+    names = []
+    for gid in os.getgrouplist(user, entry.pw_gid):
+        try:
+            names.append(grp.getgrgid(gid).gr_name)
+        except KeyError:
+            continue
+    return tuple(names)

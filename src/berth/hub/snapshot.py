@@ -1,0 +1,80 @@
+"""What the hub knows of Slurm at one moment: plain data, handed over by the collector's child process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from berth.slurm.records import Association, Job, Node, Partition, Reservation
+
+
+@dataclass(frozen=True)
+class Part:
+    """When one kind of question was last answered, and what failed since."""
+
+    asked_at: float = 0.0
+    """Unix time just before the last answered query was sent; 0.0 = never answered."""
+    error: str = ""
+    """Why the latest attempt failed; empty when it was answered."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The last known state of the partition, each part with its own age.
+
+    A part whose query failed keeps its last answer; `jobs_part` and the others tell how old it is.
+    """
+
+    partition: Partition | None = None
+    nodes: tuple[Node, ...] = ()
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """Jobs of the partition that squeue lists, recently ended ones included, by job id."""
+    ended: dict[int, Job] = field(default_factory=dict)
+    """Answers from accounting about watched jobs that squeue no longer lists, by job id."""
+    reservations: tuple[Reservation, ...] = ()
+    associations: tuple[Association, ...] = ()
+    jobs_part: Part = Part()
+    nodes_part: Part = Part()
+    accounts_part: Part = Part()
+
+    def job(self, job_id: int) -> Job | None:
+        """Return the record of a job: from the queue, else from accounting, else None (not known)."""
+        return self.jobs.get(job_id) or self.ended.get(job_id)
+
+    def job_named(self, name: str, user: str) -> Job | None:
+        """Find a job by its name **and** owner: anybody may give any name to a job of their own."""
+        for jobs in (self.jobs, self.ended):
+            for job in jobs.values():
+                if job.name == name and job.user == user:
+                    return job
+        return None
+
+    def node(self, name: str) -> Node | None:
+        """Return the node of that name, None when it is not in the partition."""
+        return next((node for node in self.nodes if node.name == name), None)
+
+    def accounts_of(self, user: str) -> tuple[str, ...]:
+        """Return the accounts that `user` may charge, the default one first."""
+        own = [item for item in self.associations if item.user == user]
+        usable = [
+            item
+            for item in own
+            if item.partition is None or self.partition is None or item.partition == self.partition.name
+        ]
+        ordered = sorted(usable, key=lambda item: (not item.is_default, item.account))
+        return tuple(dict.fromkeys(item.account for item in ordered))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every part was answered at least once."""
+        return all(part.asked_at > 0 for part in (self.jobs_part, self.nodes_part, self.accounts_part))
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Jobs the hub must hear about until their end is proven, even when squeue no longer lists them."""
+
+    job_ids: frozenset[int] = frozenset()
+    names: frozenset[str] = frozenset()
+    """Job names (with their nonce) of submissions whose answer was lost."""

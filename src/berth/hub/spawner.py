@@ -1,0 +1,369 @@
+"""The spawner: one Slurm job a session, never lost, ended only on positive evidence.
+
+What is kept of batchspawner and what is replaced: docs/adr/0001-spawner.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from batchspawner import SlurmSpawner
+from jupyterhub import orm
+from jupyterhub.apihandlers import default_handlers
+from jupyterhub.spawner import SpawnException
+from sqlalchemy import inspect
+from tornado import web
+from traitlets import TraitError
+
+from berth.helper.client import Resources, Verdict
+from berth.hub import explain, form, options
+from berth.hub.service import Followed, Service
+from berth.hub.state import QUEUED, READY, STOPPING, SUBMITTING, SessionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from sqlalchemy.orm import Session
+
+    from berth.slurm.records import Job
+
+SETTLE_SECONDS: Final = 30.0
+"""A submission without an answer is given up when listings asked this much later do not have it."""
+STOP_SECONDS: Final = 60.0
+"""How long `stop` waits for the proof of the end before it leaves the job to the janitor."""
+CHECK_SECONDS: Final = 5.0
+"""Longest wait for a snapshot before limits are looked at again."""
+
+_UNUSED_PREFIXES: Final = ("batch_", "req_", "state_", "exec_prefix", "batchspawner_")
+
+# Importing batchspawner adds its own entry to JupyterHub's API; ours (berth.hub.handlers) replaces it.
+default_handlers[:] = [entry for entry in default_handlers if entry[0] != r"/api/batchspawner"]
+
+
+class BadOptions(web.HTTPError):
+    """Options were refused: status 400 and a sentence for each field."""
+
+    def __init__(self, error: options.OptionsError) -> None:
+        """Keep the sentences for the page and for the API."""
+        super().__init__(400, str(error).replace("%", "%%"), reason="Bad options")
+        self.jupyterhub_message = str(error)
+
+
+class BerthSpawner(SlurmSpawner):
+    """Starts a session as a Slurm job through the privileged helper and follows it by the collector."""
+
+    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
+        """Refuse configuration of batchspawner's that no longer does anything."""
+        super().__init__(**kwargs)
+        for cls in type(self).mro():
+            for name in self.config.get(cls.__name__, {}):
+                if name.startswith(_UNUSED_PREFIXES):
+                    message = f"{cls.__name__}.{name} has no effect in Berth: see /etc/berth/hub.yml"
+                    raise TraitError(message)
+        self.record: SessionRecord | None = None
+        """The session that is starting, runs or stops."""
+        self.last_end = ""
+        """Why the last session ended, for the next page its user sees."""
+        self._typed: dict[str, Any] = {}
+        self._problems: dict[str, str] = {}
+        self._submission: asyncio.Task[None] | None = None
+
+    @property
+    def service(self) -> Service:
+        """What all spawners share."""
+        service: Service = self.user.settings["berth"]
+        return service
+
+    @property
+    def _session(self) -> Session:
+        session: Session = inspect(self.orm_spawner).session
+        return session
+
+    def _job(self) -> Job | None:
+        if self.record is None or self.record.job_id is None:
+            return None
+        return self.service.collector.snapshot.job(self.record.job_id)
+
+    # --- state -----------------------------------------------------------------------------------
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Restore what `get_state` saved."""
+        super().load_state(state)
+        self.last_end = state.get("last_end", "")
+        if stored := state.get("session"):
+            self.record = SessionRecord.from_dict(stored)
+            self.service.follow(Followed(self.user.name, self.name, self.record))
+
+    def get_state(self) -> dict[str, Any]:
+        """Return all that a restarted hub needs, sessions without a proven end included."""
+        state: dict[str, Any] = super().get_state()
+        if self.record is not None:
+            state["session"] = self.record.to_dict()
+        if abandoned := self._abandoned():
+            state["abandoned"] = abandoned
+        if self.last_end:
+            state["last_end"] = self.last_end
+        return state
+
+    def _abandoned(self) -> list[dict[str, Any]]:
+        return [
+            item.record.to_dict()
+            for item in self.service.followed.values()
+            if item.abandoned and (item.user, item.server) == (self.user.name, self.name)
+        ]
+
+    def clear_state(self) -> None:
+        """Let go of the session; its job stays followed until its end is proven."""
+        if self.record is not None:
+            job = self._job()
+            if job is not None and job.ended:
+                self.service.forget(self.record.nonce)
+            elif followed := self.service.followed.get(self.record.nonce):
+                followed.abandoned = True
+        self.record = None
+        super().clear_state()
+
+    def _save(self) -> None:
+        self.job_id = str(self.record.job_id or "") if self.record else ""
+        self.orm_spawner.state = self.get_state()
+        self._session.commit()
+
+    # --- options ---------------------------------------------------------------------------------
+
+    async def get_options_form(self) -> str:
+        """Return the form with what its user may choose from now."""
+        typed, problems = self._typed, self._problems
+        self._typed, self._problems = {}, {}
+        offer = await self.service.offer(self.user.name)
+        values, _ = offer.clean({**self._last_choice(), **typed})
+        return form.render(self.service, offer, values, problems, self.last_end)
+
+    def _last_choice(self) -> dict[str, Any]:
+        stored = self.orm_spawner.user_options
+        return dict(stored) if isinstance(stored, dict) else {}
+
+    async def run_options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, str]:
+        """Validate the submitted form; what was typed is kept for the page that shows the problems."""
+        raw = options.single_values({k: v for k, v in form_data.items() if k != "_xsrf"})
+        self._typed = raw
+        offer = await self.service.offer(self.user.name)
+        values, problems = offer.clean(raw)
+        try:
+            offer.validate(raw)
+        except options.OptionsError as error:
+            self._problems = problems or error.problems
+            raise BadOptions(error) from error
+        return values
+
+    def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
+        """Refuse to start from a link: a link only fills the form."""
+        self._typed = options.single_values(query)
+        message = "The link filled in the form. Check it, then press Start."
+        error = ValueError(message)
+        error.jupyterhub_message = message  # type: ignore[attr-defined]
+        raise error
+
+    # --- start -----------------------------------------------------------------------------------
+
+    async def start(self) -> tuple[str, int]:
+        """Submit the job, wait until the session reports, return its address and port."""
+        offer = await self.service.offer(self.user.name)
+        try:
+            chosen = offer.validate(self.user_options)
+        except options.OptionsError as error:
+            raise BadOptions(error) from error
+        self.last_end = ""
+        token = orm.APIToken.find(self._session, self.api_token)
+        self.record = SessionRecord(secrets.token_hex(16), token.id, time.time())
+        self.service.follow(Followed(self.user.name, self.name, self.record))
+        self._save()
+        self._submission = asyncio.create_task(self._submit(self.record, chosen))
+        # Cancelling the start must not cancel the submission: its answer is the job id.
+        await asyncio.wait({self._submission})
+        await self._submission
+        return await self.finish_start()
+
+    async def finish_start(self) -> tuple[str, int]:
+        """Wait for a submitted session; also how a restarted hub takes up a start again."""
+        record = self._existing_record()
+        if record.job_id is None:
+            await self._settle(record)
+        return await self._until_reported(record)
+
+    def _existing_record(self) -> SessionRecord:
+        if self.record is None:
+            message = f"{self._log_name} has no session to wait for"
+            raise RuntimeError(message)
+        return self.record
+
+    async def _submit(self, record: SessionRecord, chosen: options.SessionOptions) -> None:
+        result = await self.service.helper.submit(
+            self.user.name,
+            job_name=record.job_name,
+            layer=chosen.release.layer,
+            resources=Resources(
+                account=chosen.account,
+                reservation=chosen.reservation,
+                cores=chosen.cores,
+                memory_mib=chosen.memory_mib,
+                gpus=chosen.gpus,
+                gpu_type=chosen.gpu_type,
+                minutes=chosen.minutes,
+            ),
+            environment=self._job_environment(chosen),
+        )
+        if result.job_id is not None:
+            self._submitted(record, result.job_id)
+        elif result.verdict is Verdict.UNKNOWN:
+            self.log.warning("%s: submission without an answer: %s", self._log_name, result.message)
+        else:
+            self._drop(record)
+            said = "Slurm refused the request" if result.verdict is Verdict.REFUSED else "Nothing was started"
+            raise SpawnException(f"{said}: {result.message}", reason=str(result.verdict))
+
+    def _drop(self, record: SessionRecord) -> None:
+        """Forget a session that was certainly never queued."""
+        self.service.forget(record.nonce)
+        self.record = None
+        self._save()
+
+    def _submitted(self, record: SessionRecord, job_id: int) -> None:
+        record.job_id = job_id
+        if record.phase == SUBMITTING:
+            record.phase = QUEUED
+        self.log.info("%s is job %d", self._log_name, job_id)
+        self.service.update_watch()
+        self._save()
+        self.service.collector.wake()
+
+    def _job_environment(self, chosen: options.SessionOptions) -> dict[str, str]:
+        """Return the variables of the session: JupyterHub's own and ours, nothing of the hub's."""
+        session = self.service.hub.session
+        own = {name: str(value) for name, value in self.get_env().items() if name.startswith("JUPYTERHUB_")}
+        return own | {
+            "BERTH_REPORT_URL": f"{self.service.hub.session_hub_url}{self.hub.base_url}api/berth/session",
+            "BERTH_PORT_RANGE": f"{session.port_range[0]}-{session.port_range[1]}",
+            "BERTH_RELEASE": chosen.release.name,
+            "BERTH_RELEASES_INDEX": str(self.service.releases_index()),
+            "BERTH_INTERFACE": chosen.interface,
+            "BERTH_SESSION_ROOT": str(session.root),
+            "JUPYTERHUB_DEFAULT_URL": next(
+                item.url for item in self.service.form.interfaces if item.name == chosen.interface
+            ),
+        }
+
+    async def _settle(self, record: SessionRecord) -> None:
+        """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
+        collector = self.service.collector
+        unanswered_at = time.time()
+        while True:
+            collector.wake()
+            if job := collector.snapshot.job_named(record.job_name, self.user.name):
+                self._submitted(record, job.job_id)
+                return
+            part = collector.snapshot.jobs_part
+            if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
+                self._drop(record)
+                raise SpawnException(
+                    "The request did not reach Slurm, so nothing was started. Please start again.",
+                    reason="lost",
+                )
+            await collector.changed(CHECK_SECONDS)
+
+    async def _until_reported(self, record: SessionRecord) -> tuple[str, int]:
+        limits = self.service.hub.session
+        collector = self.service.collector
+        running_since: float | None = None
+        while True:
+            job = self._job()
+            if job is not None and job.ended:
+                self.last_end = explain.ended(job)
+                raise SpawnException(f"Job {job.job_id}: {self.last_end}", reason="ended")
+            if job is not None and job.running:
+                if record.port is not None and job.nodes:
+                    record.phase = READY
+                    self._save()
+                    return self._address(job.nodes[0]), record.port
+                running_since = running_since or time.monotonic()
+                if time.monotonic() - running_since > limits.boot_timeout_seconds:
+                    raise SpawnException(
+                        f"Job {job.job_id} runs, but its session did not answer within "
+                        f"{limits.boot_timeout_seconds} seconds; it was stopped. Please start again.",
+                        reason="boot-timeout",
+                    )
+            elif time.time() - record.requested_at > limits.queue_timeout_seconds:
+                raise SpawnException("The request waited too long in the queue.", reason="queue-timeout")
+            await collector.changed(CHECK_SECONDS)
+
+    def _address(self, node_name: str) -> str:
+        """Return the address that Slurm has for the node: never what a session says of itself."""
+        node = self.service.collector.snapshot.node(node_name)
+        return node.address if node is not None and node.address else node_name
+
+    def session_reported(self, port: int) -> None:
+        """Take the report of the session (see `berth.hub.handlers`); repeating it changes nothing."""
+        record = self._existing_record()
+        if record.port != port:
+            record.port = port
+            self._save()
+        self.service.collector.wake()
+
+    # --- progress, poll, stop ------------------------------------------------------------------------
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Say what the start waits for, each time that changes."""
+        told = ""
+        while True:
+            snapshot = self.service.collector.snapshot
+            job = self._job()
+            text = explain.waiting(job, snapshot.jobs_part.asked_at)
+            if snapshot.jobs_part.error:
+                age = int(time.time() - snapshot.jobs_part.asked_at)
+                text = f"{text} Slurm does not answer at the moment; this was the state {age} seconds ago."
+            if text != told:
+                told = text
+                yield {"progress": 20 if job is None else 70 if job.running else 40, "message": text}
+            await self.service.collector.changed(CHECK_SECONDS)
+
+    async def poll(self) -> int | None:
+        """Return None while the session lives as far as is known, its exit code once its end is proven."""
+        if self.record is None:
+            return 0
+        job = self._job()
+        if job is None or not job.ended:
+            return None
+        if self.record.phase != STOPPING:
+            self.last_end = explain.ended(job)
+        return job.exit_code or 0
+
+    async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
+        """Cancel the job and wait until Slurm says that it ended; `now` does not wait."""
+        record = self.record
+        if record is None:
+            return
+        record.phase = STOPPING
+        self._save()
+        if self._submission is not None and not self._submission.done():
+            await asyncio.wait({self._submission}, timeout=STOP_SECONDS)
+        if record.job_id is None:
+            return  # the janitor finds it by its name
+        await self.service.helper.cancel(self.user.name, record.job_id)
+        deadline = time.monotonic() + STOP_SECONDS
+        while not now and time.monotonic() < deadline:
+            job = self._job()
+            if job is not None and job.ended:
+                return
+            self.service.collector.wake()
+            await self.service.collector.changed(CHECK_SECONDS)
+
+    def run_post_stop_hook(self) -> Any:  # noqa: ANN401 - JupyterHub's signature
+        """Revoke the session's token by its row: after a hub restart the token itself is not known."""
+        if self.record is not None:
+            token = self._session.get(orm.APIToken, self.record.token_id)
+            if token is not None and token.user_id == self.orm_spawner.user_id:
+                self._session.delete(token)
+                self._session.commit()
+        return super().run_post_stop_hook()

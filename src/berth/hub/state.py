@@ -1,0 +1,48 @@
+"""What the database keeps of a session, so that a hub that was killed finds it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Final
+
+JOB_PREFIX: Final = "berth-"
+
+SUBMITTING: Final = "submitting"
+"""The nonce is committed, the answer of sbatch is not known (yet)."""
+QUEUED: Final = "queued"
+"""The job id is known; the session has not reported."""
+READY: Final = "ready"
+"""The session serves at a known address."""
+STOPPING: Final = "stopping"
+"""Cancelling was begun."""
+
+
+@dataclass
+class SessionRecord:
+    """One submitted session. It is forgotten only when the end of its job is proven."""
+
+    nonce: str
+    """32 hexadecimal digits, new for each start; stands in the job's name."""
+    token_id: int
+    """Row id of the session's API token; the token itself is never stored by Berth."""
+    requested_at: float
+    """Unix time of the start."""
+    phase: str = SUBMITTING
+    job_id: int | None = None
+    port: int | None = None
+    """Port that the session reported."""
+
+    @property
+    def job_name(self) -> str:
+        """The job's name in Slurm."""
+        return JOB_PREFIX + self.nonce
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> SessionRecord:
+        """Read a stored record; keys of another version of Berth are ignored."""
+        known = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in document.items() if key in known})
