@@ -7,6 +7,7 @@ answer carries a verdict. The two errors below say what the transport knows and 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import enum
 import json
@@ -196,7 +197,8 @@ async def _send(connection: socket.socket, path: str, document: bytes) -> None:
         if isinstance(error, TimeoutError):
             raise
         raise HelperUnavailableError(f"The helper cannot be reached: {error}.") from error
-    connection.shutdown(socket.SHUT_WR)
+    with contextlib.suppress(OSError):  # the other side is gone; what it did is seen in its answer
+        connection.shutdown(socket.SHUT_WR)
 
 
 async def _receive(connection: socket.socket) -> bytes:

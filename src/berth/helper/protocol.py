@@ -79,6 +79,17 @@ class Estimate:
 
 
 Request = CheckPassword | Submit | Cancel | Estimate
+Answer = dict[str, object]
+
+
+def success(**fields: object) -> Answer:
+    """Make the answer of a request that was done."""
+    return {"ok": True, **fields}
+
+
+def failure(error: str, message: str) -> Answer:
+    """Make the answer of a request that was not done, or (error "unknown") may not have been."""
+    return {"ok": False, "error": error, "message": message}
 
 
 def parse(document: bytes) -> Request:
