@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from batchspawner import SlurmSpawner
 from jupyterhub import orm
 from jupyterhub.apihandlers import default_handlers
-from jupyterhub.spawner import SpawnException
 from sqlalchemy import inspect
 from tornado import web
 from traitlets import TraitError
 
-from berth.helper.client import Resources, Verdict
 from berth.hub import explain, form, options
+from berth.hub.launch import CHECK_SECONDS, Launch, NeverQueued
 from berth.hub.service import Followed, Service
-from berth.hub.state import QUEUED, READY, STOPPING, SUBMITTING, SessionRecord
+from berth.hub.state import STOPPING, SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -30,12 +29,8 @@ if TYPE_CHECKING:
 
     from berth.slurm.records import Job
 
-SETTLE_SECONDS: Final = 30.0
-"""A submission without an answer is given up when listings asked this much later do not have it."""
 STOP_SECONDS: Final = 60.0
 """How long `stop` waits for the proof of the end before it leaves the job to the janitor."""
-CHECK_SECONDS: Final = 5.0
-"""Longest wait for a snapshot before limits are looked at again."""
 
 _UNUSED_PREFIXES: Final = ("batch_", "req_", "state_", "exec_prefix", "batchspawner_")
 
@@ -180,64 +175,32 @@ class BerthSpawner(SlurmSpawner):
         self.record = SessionRecord(secrets.token_hex(16), token.id, time.time())
         self.service.follow(Followed(self.user.name, self.name, self.record))
         self._save()
-        self._submission = asyncio.create_task(self._submit(self.record, chosen))
+        launch = self._launch(self.record)
+        self._submission = asyncio.create_task(launch.submit(chosen, self._job_environment(chosen)))
         # Cancelling the start must not cancel the submission: its answer is the job id.
         await asyncio.wait({self._submission})
-        await self._submission
         return await self.finish_start()
 
     async def finish_start(self) -> tuple[str, int]:
         """Wait for a submitted session; also how a restarted hub takes up a start again."""
-        record = self._existing_record()
-        if record.job_id is None:
-            await self._settle(record)
-        return await self._until_reported(record)
-
-    def _existing_record(self) -> SessionRecord:
         if self.record is None:
             message = f"{self._log_name} has no session to wait for"
             raise RuntimeError(message)
-        return self.record
+        try:
+            if self._submission is not None:
+                self._submission.result()
+            return await self._launch(self.record).finish()
+        except NeverQueued:
+            self._forget_unqueued(self.record)
+            raise
 
-    async def _submit(self, record: SessionRecord, chosen: options.SessionOptions) -> None:
-        result = await self.service.helper.submit(
-            self.user.name,
-            job_name=record.job_name,
-            layer=chosen.release.layer,
-            resources=Resources(
-                account=chosen.account,
-                reservation=chosen.reservation,
-                cores=chosen.cores,
-                memory_mib=chosen.memory_mib,
-                gpus=chosen.gpus,
-                gpu_type=chosen.gpu_type,
-                minutes=chosen.minutes,
-            ),
-            environment=self._job_environment(chosen),
-        )
-        if result.job_id is not None:
-            self._submitted(record, result.job_id)
-        elif result.verdict is Verdict.UNKNOWN:
-            self.log.warning("%s: submission without an answer: %s", self._log_name, result.message)
-        else:
-            self._drop(record)
-            said = "Slurm refused the request" if result.verdict is Verdict.REFUSED else "Nothing was started"
-            raise SpawnException(f"{said}: {result.message}", reason=str(result.verdict))
-
-    def _drop(self, record: SessionRecord) -> None:
-        """Forget a session that was certainly never queued."""
+    def _forget_unqueued(self, record: SessionRecord) -> None:
         self.service.forget(record.nonce)
         self.record = None
         self._save()
 
-    def _submitted(self, record: SessionRecord, job_id: int) -> None:
-        record.job_id = job_id
-        if record.phase == SUBMITTING:
-            record.phase = QUEUED
-        self.log.info("%s is job %d", self._log_name, job_id)
-        self.service.update_watch()
-        self._save()
-        self.service.collector.wake()
+    def _launch(self, record: SessionRecord) -> Launch:
+        return Launch(self.service, self.user.name, record, self._save)
 
     def _job_environment(self, chosen: options.SessionOptions) -> dict[str, str]:
         """Return the variables of the session: JupyterHub's own and ours, nothing of the hub's."""
@@ -255,58 +218,10 @@ class BerthSpawner(SlurmSpawner):
             ),
         }
 
-    async def _settle(self, record: SessionRecord) -> None:
-        """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
-        collector = self.service.collector
-        unanswered_at = time.time()
-        while True:
-            collector.wake()
-            if job := collector.snapshot.job_named(record.job_name, self.user.name):
-                self._submitted(record, job.job_id)
-                return
-            part = collector.snapshot.jobs_part
-            if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
-                self._drop(record)
-                raise SpawnException(
-                    "The request did not reach Slurm, so nothing was started. Please start again.",
-                    reason="lost",
-                )
-            await collector.changed(CHECK_SECONDS)
-
-    async def _until_reported(self, record: SessionRecord) -> tuple[str, int]:
-        limits = self.service.hub.session
-        collector = self.service.collector
-        running_since: float | None = None
-        while True:
-            job = self._job()
-            if job is not None and job.ended:
-                self.last_end = explain.ended(job)
-                raise SpawnException(f"Job {job.job_id}: {self.last_end}", reason="ended")
-            if job is not None and job.running:
-                if record.port is not None and job.nodes:
-                    record.phase = READY
-                    self._save()
-                    return self._address(job.nodes[0]), record.port
-                running_since = running_since or time.monotonic()
-                if time.monotonic() - running_since > limits.boot_timeout_seconds:
-                    raise SpawnException(
-                        f"Job {job.job_id} runs, but its session did not answer within "
-                        f"{limits.boot_timeout_seconds} seconds; it was stopped. Please start again.",
-                        reason="boot-timeout",
-                    )
-            elif time.time() - record.requested_at > limits.queue_timeout_seconds:
-                raise SpawnException("The request waited too long in the queue.", reason="queue-timeout")
-            await collector.changed(CHECK_SECONDS)
-
-    def _address(self, node_name: str) -> str:
-        """Return the address that Slurm has for the node: never what a session says of itself."""
-        node = self.service.collector.snapshot.node(node_name)
-        return node.address if node is not None and node.address else node_name
-
     def session_reported(self, port: int) -> None:
         """Take the report of the session (see `berth.hub.handlers`); repeating it changes nothing."""
-        record = self._existing_record()
-        if record.port != port:
+        record = self.record
+        if record is not None and record.port != port:
             record.port = port
             self._save()
         self.service.collector.wake()
@@ -348,6 +263,8 @@ class BerthSpawner(SlurmSpawner):
         self._save()
         if self._submission is not None and not self._submission.done():
             await asyncio.wait({self._submission}, timeout=STOP_SECONDS)
+            if self._submission.done() and isinstance(self._submission.exception(), NeverQueued):
+                self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
         await self.service.helper.cancel(self.user.name, record.job_id)

@@ -1,0 +1,132 @@
+"""From the click to a serving session: submit, settle what is unknown, wait for the report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from jupyterhub.spawner import SpawnException
+
+from berth.helper.client import Resources, Verdict
+from berth.hub import explain
+from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from berth.hub.options import SessionOptions
+    from berth.hub.service import Service
+    from berth.slurm.records import Job
+
+SETTLE_SECONDS: Final = 30.0
+"""A submission without an answer is given up when listings asked this much later do not have it."""
+CHECK_SECONDS: Final = 5.0
+"""Longest wait for a snapshot before limits are looked at again."""
+
+log = logging.getLogger("berth.launch")
+
+
+class NeverQueued(SpawnException):
+    """The start failed and it is certain that Slurm has no job of it."""
+
+
+@dataclass
+class Launch:
+    """One start, from its record on; a restarted hub makes it anew from the stored record."""
+
+    service: Service
+    user: str
+    record: SessionRecord
+    save: Callable[[], None]
+    """Commits the record to the database."""
+
+    def job(self) -> Job | None:
+        """Return what is known of the job, None when nothing is."""
+        return None if self.record.job_id is None else self.service.collector.snapshot.job(self.record.job_id)
+
+    async def submit(self, chosen: SessionOptions, environment: Mapping[str, str]) -> None:
+        """Submit through the helper. Raises NeverQueued on a clear no; an unknown answer is settled later."""
+        result = await self.service.helper.submit(
+            self.user,
+            job_name=self.record.job_name,
+            layer=chosen.release.layer,
+            resources=Resources(
+                account=chosen.account,
+                reservation=chosen.reservation,
+                cores=chosen.cores,
+                memory_mib=chosen.memory_mib,
+                gpus=chosen.gpus,
+                gpu_type=chosen.gpu_type,
+                minutes=chosen.minutes,
+            ),
+            environment=environment,
+        )
+        if result.job_id is not None:
+            self._queued(result.job_id)
+        elif result.verdict is Verdict.UNKNOWN:
+            log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
+        else:
+            said = "Slurm refused the request" if result.verdict is Verdict.REFUSED else "Nothing was started"
+            raise NeverQueued(f"{said}: {result.message}", reason=str(result.verdict))
+
+    def _queued(self, job_id: int) -> None:
+        self.record.job_id = job_id
+        if self.record.phase == SUBMITTING:
+            self.record.phase = QUEUED
+        log.info("%s of %s is job %d", self.record.job_name, self.user, job_id)
+        self.service.update_watch()
+        self.save()
+        self.service.collector.wake()
+
+    async def finish(self) -> tuple[str, int]:
+        """Wait until the session serves; return its address and port. Raises SpawnException, a sentence."""
+        if self.record.job_id is None:
+            await self._settle()
+        return await self._until_reported()
+
+    async def _settle(self) -> None:
+        """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
+        collector = self.service.collector
+        unanswered_at = time.time()
+        while True:
+            if job := collector.snapshot.job_named(self.record.job_name, self.user):
+                self._queued(job.job_id)
+                return
+            part = collector.snapshot.jobs_part
+            if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
+                raise NeverQueued(
+                    "The request did not reach Slurm, so nothing was started. Please start again.",
+                    reason="lost",
+                )
+            collector.wake()
+            await collector.changed(CHECK_SECONDS)
+
+    async def _until_reported(self) -> tuple[str, int]:
+        limits, record = self.service.hub.session, self.record
+        running_since: float | None = None
+        while True:
+            job = self.job()
+            if job is not None and job.ended:
+                raise SpawnException(f"Job {job.job_id}: {explain.ended(job)}", reason="ended")
+            if job is not None and job.running:
+                if record.port is not None and job.nodes:
+                    record.phase = READY
+                    self.save()
+                    return self._address(job.nodes[0]), record.port
+                running_since = running_since or time.monotonic()
+                if time.monotonic() - running_since > limits.boot_timeout_seconds:
+                    raise SpawnException(
+                        f"Job {job.job_id} runs, but its session did not answer within "
+                        f"{limits.boot_timeout_seconds} seconds; it was stopped. Please start again.",
+                        reason="boot-timeout",
+                    )
+            elif time.time() - record.requested_at > limits.queue_timeout_seconds:
+                raise SpawnException("The request waited too long in the queue.", reason="queue-timeout")
+            await self.service.collector.changed(CHECK_SECONDS)
+
+    def _address(self, node_name: str) -> str:
+        """Return the address that Slurm has for the node: never what a session says of itself."""
+        node = self.service.collector.snapshot.node(node_name)
+        return node.address if node is not None and node.address else node_name

@@ -1,0 +1,115 @@
+"""What reaches sbatch is one of the choices, whatever was sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from berth.hub import options
+from tests.unit.hub.factories import FORM, NOW, RELEASE, node, reservation, snapshot
+
+
+def offer_for(name: str, **changes: Any) -> options.Offer:
+    person = options.Person(name, ("users",))
+    return options.offer(person, snapshot(**changes), FORM, (RELEASE,), NOW)
+
+
+def values(offer: options.Offer, field: str) -> list[str]:
+    return [choice.value for choice in offer.choices[field]]
+
+
+def test_defaults_alone_are_a_valid_choice() -> None:
+    chosen = offer_for("alice").validate({})
+    assert chosen.account == "proj_a"
+    assert (chosen.cores, chosen.memory_mib, chosen.minutes) == (1, 1000, 60)
+    assert (chosen.gpus, chosen.gpu_type) == (1, "a100")
+    assert chosen.reservation is None
+    assert chosen.release is RELEASE
+
+
+def test_the_default_account_comes_first() -> None:
+    assert values(offer_for("alice"), "account") == ["proj_a", "proj_b"]
+
+
+def test_choices_end_where_the_nodes_and_the_partition_end() -> None:
+    offer = offer_for("alice")
+    assert values(offer, "cores") == ["1", "2", "4"]
+    assert values(offer, "memory") == ["500M", "1000M", "4000M"]
+    assert values(offer, "gpus") == ["0", "a100:1", "a100:2"]
+    assert values(offer, "time") == ["00:30:00", "01:00:00", "08:00:00"]
+
+
+def test_untyped_gpus_are_offered_without_a_type() -> None:
+    untyped = [options.Choice("0", "No GPU"), options.Choice(":1", "1 GPU"), options.Choice(":2", "2 GPUs")]
+    offer = offer_for("alice", nodes=(node(gpus={"": 2}),))
+    assert list(offer.choices["gpus"]) == untyped
+    chosen = offer.validate({"gpus": ":2"})
+    assert (chosen.gpus, chosen.gpu_type) == (2, None)
+
+
+def test_a_reservation_is_offered_only_to_who_may_use_it() -> None:
+    assert values(offer_for("bob"), "reservation") == ["", "course"]
+    assert values(offer_for("bob", reservations=(reservation(accounts=("other",)),)), "reservation") == [""]
+    with pytest.raises(options.OptionsError, match="Slurm reservation"):
+        offer_for("carol").validate({"reservation": "course"})
+
+
+def test_a_future_reservation_shows_its_start() -> None:
+    offer = offer_for("bob", reservations=(reservation(start=int(NOW) + 7200, end=int(NOW) + 9000),))
+    assert offer.choices["reservation"][1].text == "course (starts in 2 h 0 min)"
+
+
+def test_a_past_reservation_is_not_offered() -> None:
+    offer = offer_for("bob", reservations=(reservation(start=1, end=int(NOW) - 1),))
+    assert values(offer, "reservation") == [""]
+
+
+def test_a_user_without_account_gets_a_sentence_and_no_session() -> None:
+    offer = offer_for("carol")
+    assert "no Slurm account" in offer.missing
+    with pytest.raises(options.OptionsError, match="no Slurm account"):
+        offer.validate({})
+
+
+def test_every_wrong_field_has_its_own_sentence() -> None:
+    with pytest.raises(options.OptionsError) as caught:
+        offer_for("alice").validate({"cores": "3", "memory": "9T", "surprise": "x"})
+    assert set(caught.value.problems) == {"cores", "memory", "surprise"}
+    assert caught.value.problems["cores"] == "Number of cores: “3” is not one of the choices."
+
+
+@pytest.mark.parametrize("hostile", ["1\n", "1\u2028", " 1", "--wrap=id", "１", "1;id", "$(id)", "+1", "1_0"])
+def test_lookalikes_of_a_choice_are_refused(hostile: str) -> None:
+    with pytest.raises(options.OptionsError):
+        offer_for("alice").validate({"cores": hostile})
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.sampled_from(["1", "a100:1"]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(options.LABELS)) | st.text(), _ANYTHING, max_size=9))
+def test_no_value_but_an_offered_one_passes(raw: dict[str, Any]) -> None:
+    offer = offer_for("alice")
+    try:
+        chosen = offer.validate(raw)
+    except options.OptionsError as error:
+        assert error.problems
+        assert all(sentence.isprintable() for sentence in error.problems.values())
+        return
+    assert set(raw) <= set(options.LABELS)
+    assert all(raw[name] in values(offer, name) for name in raw)
+    assert str(chosen.cores) in values(offer, "cores")
+
+
+def test_a_repeated_field_is_refused() -> None:
+    raw = options.single_values({"cores": ["1", "2"], "account": ["proj_a"]})
+    with pytest.raises(options.OptionsError) as caught:
+        offer_for("alice").validate(raw)
+    assert set(caught.value.problems) == {"cores"}

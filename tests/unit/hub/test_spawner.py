@@ -1,0 +1,266 @@
+"""A session is never lost, never doubled, and ends only on evidence."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from jupyterhub.apihandlers import default_handlers
+from jupyterhub.spawner import SpawnException
+from traitlets import TraitError
+from traitlets.config import Config
+
+from berth.helper.client import SubmitResult, Verdict
+from berth.hub import launch
+from berth.hub.spawner import BadOptions, BerthSpawner
+from tests.unit.hub.factories import NOW, job
+
+if TYPE_CHECKING:
+    from tests.unit.hub.conftest import Stage
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def stored(stage: Stage) -> dict[str, Any]:
+    fresh = stage.database.session_factory()
+    try:
+        state: dict[str, Any] = fresh.get(type(stage.spawner.orm_spawner), stage.spawner.orm_spawner.id).state
+        return state
+    finally:
+        fresh.close()
+
+
+async def started(stage: Stage) -> tuple[BerthSpawner, asyncio.Task[Any]]:
+    spawner = stage.begin()
+    task = asyncio.create_task(spawner.start())
+    await until(lambda: spawner.record is not None and spawner.record.job_id)
+    return spawner, task
+
+
+async def test_the_nonce_is_committed_before_the_submission(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    assert spawner.record is not None
+    assert stage.helper.stored_at_submission[0]["session"]["nonce"] == spawner.record.nonce
+    assert stage.helper.stored_at_submission[0]["session"]["job_id"] is None
+    assert stage.helper.submitted[0]["name"] == f"berth-{spawner.record.nonce}"
+    assert stored(stage)["session"]["job_id"] == 7
+    task.cancel()
+
+
+async def test_a_session_that_reports_is_served_at_the_address_that_slurm_has(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu2",)))
+    assert await task == ("198.18.0.12", 40001)
+    assert stored(stage)["session"]["phase"] == "ready"
+    assert await spawner.poll() is None
+
+
+async def test_only_jupyterhub_and_berth_variables_reach_the_job(stage: Stage, monkeypatch: Any) -> None:
+    monkeypatch.setenv("CONFIGPROXY_AUTH_TOKEN", "secret")
+    spawner, task = await started(stage)
+    environment = stage.helper.submitted[0]["env"]
+    assert all(name.startswith(("JUPYTERHUB_", "BERTH_")) for name in environment)
+    assert environment["JUPYTERHUB_API_TOKEN"] == spawner.api_token
+    assert environment["BERTH_REPORT_URL"] == "https://hub.example.org:8444/hub/api/berth/session"
+    assert spawner.api_token not in str(stored(stage))
+    task.cancel()
+
+
+async def test_a_refused_submission_says_why_and_leaves_nothing(stage: Stage) -> None:
+    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="Invalid account")
+    with pytest.raises(SpawnException, match="Slurm refused the request: Invalid account"):
+        await stage.begin().start()
+    assert stage.service.followed == {}
+    assert "session" not in stored(stage)
+
+
+async def test_a_lost_answer_is_settled_by_name_and_owner(stage: Stage) -> None:
+    stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
+    spawner = stage.begin()
+    task = asyncio.create_task(spawner.start())
+    await until(lambda: stage.helper.submitted)
+    name = stage.helper.submitted[0]["name"]
+    await until(lambda: name in stage.collector.watch.names)
+    stage.collector.publish(job(job_id=8, name=name, user="mallory"))
+    await asyncio.sleep(0.05)
+    assert spawner.record is not None
+    assert spawner.record.job_id is None
+    stage.collector.publish(job(job_id=9, name=name))
+    await until(lambda: spawner.record is not None and spawner.record.job_id == 9)
+    assert len(stage.helper.submitted) == 1
+    task.cancel()
+
+
+async def test_a_submission_that_no_later_listing_shows_did_not_happen(
+    stage: Stage, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(launch.time, "time", lambda: NOW)
+    stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
+    spawner = stage.begin()
+    task = asyncio.create_task(spawner.start())
+    await until(lambda: stage.collector.woken > 0)
+    stage.collector.publish(asked_at=NOW + 29)
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    stage.collector.publish(asked_at=NOW + 31)
+    with pytest.raises(SpawnException, match="nothing was started"):
+        await task
+    assert stage.service.followed == {}
+
+
+async def test_an_empty_listing_ends_no_session(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await task
+    stage.collector.publish(asked_at=NOW + 1000)
+    assert await spawner.poll() is None
+
+
+async def test_a_terminal_state_ends_the_session_and_says_why(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await task
+    stage.collector.publish(ended=(job(state="OUT_OF_MEMORY", exit_code=0),))
+    assert await spawner.poll() == 0
+    assert "ran out of memory" in spawner.last_end
+
+
+async def test_a_job_that_ends_while_it_waits_fails_the_start_with_the_reason(stage: Stage) -> None:
+    _, task = await started(stage)
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    with pytest.raises(SpawnException, match="The session was cancelled"):
+        await task
+
+
+async def test_cancelling_a_start_during_the_submission_still_cancels_the_job(stage: Stage) -> None:
+    stage.helper.gate = asyncio.Event()
+    spawner = stage.begin()
+    task = asyncio.create_task(spawner.start())
+    await until(lambda: stage.helper.submitted)
+    task.cancel()
+    await asyncio.sleep(0.02)
+    stopping = asyncio.create_task(spawner.stop())
+    await asyncio.sleep(0.02)
+    assert stage.helper.cancelled == []
+    stage.helper.gate.set()
+    await until(lambda: stage.helper.cancelled == [("alice", 7)])
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await stopping
+    spawner.clear_state()
+    assert stage.service.followed == {}
+
+
+async def test_a_job_whose_end_is_not_proven_is_remembered(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    task.cancel()
+    await spawner.stop(now=True)
+    spawner.clear_state()
+    state = spawner.get_state()
+    assert [item["job_id"] for item in state["abandoned"]] == [7]
+    assert stage.collector.watch.job_ids == {7}
+
+
+async def test_a_restarted_hub_resumes_a_waiting_start(stage: Stage) -> None:
+    _, task = await started(stage)
+    task.cancel()
+    again = stage.restarted()
+    assert again.record is not None
+    assert (again.record.phase, again.record.job_id) == ("queued", 7)
+    assert stage.collector.watch.job_ids == {7}
+    resumed = asyncio.create_task(again.finish_start())
+    again.session_reported(40002)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    assert await resumed == ("198.18.0.11", 40002)
+    assert len(stage.helper.submitted) == 1
+
+
+async def test_a_hub_killed_during_the_submission_finds_the_job_by_its_nonce(stage: Stage) -> None:
+    stage.helper.gate = asyncio.Event()
+    spawner = stage.begin()
+    task = asyncio.create_task(spawner.start())
+    await until(lambda: stage.helper.submitted)
+    task.cancel()
+    again = stage.restarted()
+    assert again.record is not None
+    assert (again.record.phase, again.record.job_id) == ("submitting", None)
+    stage.collector.publish(job(job_id=11, name=stage.helper.submitted[0]["name"]))
+    resumed = asyncio.create_task(again.finish_start())
+    await until(lambda: again.record is not None and again.record.job_id == 11)
+    resumed.cancel()
+
+
+async def test_the_token_is_revoked_by_its_row_after_a_restart(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    task.cancel()
+    token = spawner.api_token
+    again = stage.restarted()
+    assert not again.api_token
+    again.run_post_stop_hook()
+    assert stage.user.orm_user.api_tokens == []
+    assert token
+
+
+async def test_options_from_the_api_are_checked_again_at_use(stage: Stage) -> None:
+    spawner = stage.begin()
+    spawner.user_options = {"cores": "4096", "wrap": "id"}
+    with pytest.raises(BadOptions) as caught:
+        await spawner.start()
+    assert caught.value.status_code == 400
+    assert stage.helper.submitted == []
+
+
+async def test_a_wrong_form_keeps_what_was_typed(stage: Stage) -> None:
+    spawner = stage.spawner
+    with pytest.raises(BadOptions):
+        await spawner.run_options_from_form({"cores": ["3"], "memory": ["500M"], "_xsrf": ["x"]})
+    page = await spawner.get_options_form()
+    assert 'value="500M" selected' in page
+    assert "“3” is not one of the choices." in page
+
+
+async def test_a_link_fills_the_form_and_starts_nothing(stage: Stage) -> None:
+    spawner = stage.spawner
+    with pytest.raises(ValueError, match="press Start"):
+        spawner.options_from_query({"cores": ["4"]})
+    page = await spawner.get_options_form()
+    assert '<option value="4" selected>' in page
+    assert stage.helper.submitted == []
+
+
+async def test_the_form_has_all_fields_and_escapes_names_of_slurm(stage: Stage) -> None:
+    page = await stage.spawner.get_options_form()
+    for label in ("Slurm reservation", "Slurm account", "Number of cores", "Memory", "GPU configuration"):
+        assert f">{label}</label>" in page
+    for label in ("Time", "Backend environment", "User interface"):
+        assert f">{label}</label>" in page
+    assert "Available resources" in page
+
+
+async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    stage.collector.publish(job(reason="Resources"))
+    progress = spawner.progress()
+    assert "No node has what you asked for free" in (await anext(progress))["message"]
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    assert "runs on gpu1" in (await anext(progress))["message"]
+    await progress.aclose()
+    task.cancel()
+
+
+@pytest.mark.parametrize("name", ["batch_script", "exec_prefix", "req_memory", "batch_submit_cmd"])
+def test_settings_that_no_longer_do_anything_refuse_to_be_set(name: str) -> None:
+    config = Config({"SlurmSpawner": {name: "x"}})
+    with pytest.raises(TraitError, match="has no effect"):
+        BerthSpawner(config=config)
+
+
+def test_the_api_entry_of_batchspawner_is_gone() -> None:
+    assert r"/api/batchspawner" not in [entry[0] for entry in default_handlers]
