@@ -29,7 +29,7 @@ from berth.helper.settings import DEFAULT_PATH, Settings, SettingsError, load
 
 READ_SECONDS = 10.0
 """How long the peer may take to send its request."""
-SPARE_SECONDS = 15.0
+SPARE_SECONDS = 10.0
 """What a whole request may take beyond the limit of Slurm's command; then it is answered "unknown"."""
 
 

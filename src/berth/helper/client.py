@@ -105,6 +105,14 @@ class EstimateResult:
     message: str = ""
 
 
+_PASSWORD_ERRORS = {
+    "wrong-password": PasswordVerdict.WRONG,
+    "bad-request": PasswordVerdict.WRONG,  # no account is called that, no password looks like that
+    "rate-limited": PasswordVerdict.RATE_LIMITED,
+    "not-allowed": PasswordVerdict.NOT_ALLOWED,
+}
+
+
 class HelperClient:
     """Asks the helper. `timeout` (seconds, for one whole request) must exceed the helper's own deadline."""
 
@@ -121,11 +129,8 @@ class HelperClient:
             return PasswordResult(PasswordVerdict.UNAVAILABLE, str(error))
         if answer["ok"]:
             return PasswordResult(PasswordVerdict.OK)
-        known = answer["error"] in set(PasswordVerdict)
-        if answer["error"] == "bad-request":  # no account can be called that, no password can look like that
-            return PasswordResult(PasswordVerdict.WRONG, answer["message"])
         return PasswordResult(
-            PasswordVerdict(answer["error"]) if known else PasswordVerdict.UNAVAILABLE, answer["message"]
+            _PASSWORD_ERRORS.get(answer["error"], PasswordVerdict.UNAVAILABLE), answer["message"]
         )
 
     async def submit(

@@ -129,6 +129,7 @@ def _sbatch(user: User, resources: Resources, settings: Settings) -> list[str]:
 
 
 def _run(user: User, argv: list[str], extra: Mapping[str, str], settings: Settings) -> _Result:
+    # The umask is this service's: sbatch hands it on to the job, so the site sets it there.
     clean = {
         "HOME": user.home,
         "USER": user.name,
@@ -148,7 +149,6 @@ def _run(user: User, argv: list[str], extra: Mapping[str, str], settings: Settin
             cwd="/",
             env={**extra, **clean},
             start_new_session=True,
-            umask=0o022,  # sbatch hands it to the job: the user's files get the modes of a login
             extra_groups=user.groups,
             group=user.gid,
             user=user.uid,
