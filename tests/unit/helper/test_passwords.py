@@ -207,6 +207,6 @@ def test_made_up_names_cannot_fill_the_disk(settings: Settings, monkeypatch: pyt
 
 def test_an_account_below_the_first_uid_is_a_stranger(settings: Settings, pam: Pam, ordinary: str) -> None:
     strict = dataclasses.replace(settings, min_uid=2**31)
-    assert policy.find_user(ordinary, settings)
+    assert policy.find_user(ordinary, settings).name == ordinary
     assert outcome(ordinary, "right", strict) == "wrong-password"
     assert pam.tried == ["berth-no-such-user"]

@@ -176,8 +176,8 @@ class Child:
                     f"import sys; sys.path.insert(0, {SOURCES!r}); {program}",
                     str(path),
                 ],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,
                 encoding="utf-8",
             )

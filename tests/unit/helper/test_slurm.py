@@ -5,7 +5,7 @@ import errno
 import os
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from berth.helper.settings import Settings
     from tests.unit.helper.conftest import Programs
 
+
+class End(Protocol):
+    """Sets how the next command ends; gives the list that will hold its arguments."""
+
+    def __call__(self, status: int | None, stdout: str = "", stderr: str = "") -> list[list[str]]: ...
+
+
+FAILED = "sbatch: error: Batch job submission failed"
 PLAIN = Resources(None, None, cores=1, memory_mib=1000, gpus=0, gpu_type=None, minutes=60)
 FULL = Resources(**RESOURCES)
 SECRET = {"JUPYTERHUB_API_TOKEN": "a secret\nof two lines", "BERTH_PORT_RANGE": "40000-49999"}
@@ -29,7 +37,7 @@ def request(resources: Resources = PLAIN) -> Submit:
 
 
 @pytest.fixture
-def ends(monkeypatch: pytest.MonkeyPatch) -> Any:
+def ends(monkeypatch: pytest.MonkeyPatch) -> End:
     """Let the next command end in a given way, without running anything."""
 
     def end(status: int | None, stdout: str = "", stderr: str = "") -> list[list[str]]:
@@ -46,7 +54,7 @@ def ends(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_session_is_asked_for_with_exactly_these_arguments(
-    ends: Any, user: User, settings: Settings
+    ends: End, user: User, settings: Settings
 ) -> None:
     (argv,) = [ends(0, "1\n"), slurm.submit(user, request(FULL), settings)][0]
     assert argv == [
@@ -81,7 +89,7 @@ def test_a_session_is_asked_for_with_exactly_these_arguments(
     ],
 )
 def test_what_is_not_asked_for_is_not_mentioned(
-    ends: Any, user: User, settings: Settings, changes: dict[str, Any], absent_or_present: dict[str, bool]
+    ends: End, user: User, settings: Settings, changes: dict[str, Any], absent_or_present: dict[str, bool]
 ) -> None:
     seen = ends(0, "1\n")
     slurm.submit(user, request(dataclasses.replace(FULL, **changes)), settings)
@@ -94,7 +102,7 @@ def test_what_is_not_asked_for_is_not_mentioned(
     [("12\n", 12), ("12;cluster\n", 12), ("a plugin says hello\n4294967295\n", 4294967295)],
 )
 def test_a_queued_job_has_its_number(
-    ends: Any, user: User, settings: Settings, stdout: str, job_id: int
+    ends: End, user: User, settings: Settings, stdout: str, job_id: int
 ) -> None:
     ends(0, stdout, "sbatch: the plugin's remark\n")
     assert slurm.submit(user, request(), settings) == {"ok": True, "job_id": job_id}
@@ -104,15 +112,15 @@ def test_a_queued_job_has_its_number(
     ("stderr", "message"),
     [
         (
-            "sbatch: error: Batch job submission failed: Invalid account or account/partition combination specified\n",
+            f"{FAILED}: Invalid account or account/partition combination specified\n",
             "Batch job submission failed: Invalid account or account/partition combination specified",
         ),
         (
-            "sbatch: error: Ask for fewer cores.\nsbatch: error: Batch job submission failed: Unspecified error\n",
+            f"sbatch: error: Ask for fewer cores.\n{FAILED}: Unspecified error\n",
             "Ask for fewer cores. Batch job submission failed: Unspecified error",
         ),
         (
-            "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)\n",
+            f"{FAILED}: Unable to contact slurm controller (connect failure)\n",
             "Batch job submission failed: Unable to contact slurm controller (connect failure)",
         ),
         (
@@ -126,7 +134,7 @@ def test_a_queued_job_has_its_number(
     ],
 )
 def test_a_proved_refusal_is_told_in_slurms_words(
-    ends: Any, user: User, settings: Settings, stderr: str, message: str
+    ends: End, user: User, settings: Settings, stderr: str, message: str
 ) -> None:
     ends(1, "", stderr)
     assert slurm.submit(user, request(), settings) == {"ok": False, "error": "refused", "message": message}
@@ -170,17 +178,17 @@ MAYBE_QUEUED = [
 
 @pytest.mark.parametrize("reason", MAYBE_QUEUED + sorted({os.strerror(code) for code in errno.errorcode}))
 def test_any_other_reason_may_hide_a_queued_job(
-    ends: Any, user: User, settings: Settings, reason: str
+    ends: End, user: User, settings: Settings, reason: str
 ) -> None:
-    ends(1, "", f"sbatch: error: Batch job submission failed: {reason}\n")
+    ends(1, "", f"{FAILED}: {reason}\n")
     assert slurm.submit(user, request(), settings)["error"] == "unknown"
 
 
 @pytest.mark.parametrize(
-    ("status", "stdout", "stderr"),
+    "end",
     [
         (None, "", ""),
-        (-9, "", "sbatch: error: Batch job submission failed: Invalid qos specification\n"),
+        (-9, "", f"{FAILED}: Invalid qos specification\n"),
         (127, "", "sbatch: error: Unable to open file x\n"),
         (1, "12\n", "sbatch: error: a plugin failed after the submission\n"),
         (1, "", ""),
@@ -193,16 +201,16 @@ def test_any_other_reason_may_hide_a_queued_job(
     ],
 )
 def test_an_end_that_proves_nothing_is_unknown(
-    ends: Any, user: User, settings: Settings, status: int | None, stdout: str, stderr: str
+    ends: End, user: User, settings: Settings, end: tuple[int | None, str, str]
 ) -> None:
-    ends(status, stdout, stderr)
+    ends(*end)
     answer = slurm.submit(user, request(), settings)
     assert (answer["ok"], answer["error"]) == (False, "unknown")
     assert answer["message"]
 
 
 def test_a_message_is_one_bounded_line_without_control_characters(
-    ends: Any, user: User, settings: Settings
+    ends: End, user: User, settings: Settings
 ) -> None:
     ends(1, "", "sbatch: error: \x1b[31mred\x07\n" + "long " * 1000)
     message = str(slurm.submit(user, request(), settings)["message"])
@@ -212,30 +220,30 @@ def test_a_message_is_one_bounded_line_without_control_characters(
 
 
 @pytest.mark.parametrize(
-    ("status", "stderr", "expected"),
+    ("end", "expected"),
     [
-        (0, "", True),
-        (1, "scancel: error: Kill job error on job id 12: Access/permission denied\n", "refused"),
-        (1, "scancel: error: Kill job error on job id 12: Invalid job id specified\n", "refused"),
+        ((0, ""), True),
+        ((1, "scancel: error: Kill job error on job id 12: Access/permission denied\n"), "refused"),
+        ((1, "scancel: error: Kill job error on job id 12: Invalid job id specified\n"), "refused"),
         (
-            1,
-            "scancel: error: Kill job error on job id 12: Socket timed out on send/recv operation\n",
+            (1, "scancel: error: Kill job error on job id 12: Socket timed out on send/recv operation\n"),
             "unknown",
         ),
-        (1, "scancel: error: Unable to contact slurm controller (connect failure)\n", "unknown"),
-        (None, "", "unknown"),
+        ((1, "scancel: error: Unable to contact slurm controller (connect failure)\n"), "unknown"),
+        ((None, ""), "unknown"),
     ],
 )
 def test_a_cancellation_is_taken_refused_or_unknown(
-    ends: Any, user: User, settings: Settings, status: int | None, stderr: str, expected: object
+    ends: End, user: User, settings: Settings, end: tuple[int | None, str], expected: object
 ) -> None:
-    seen = ends(status, "", stderr)
+    status, stderr = end
+    seen = ends(status, stderr=stderr)
     answer = slurm.cancel(user, Cancel("alice", 12), settings)
     assert (answer["ok"] or answer["error"]) == expected
     assert seen == [[f"{settings.slurm_bin_dir}/scancel", "12"]]
 
 
-def test_an_estimate_is_slurms_sentence(ends: Any, user: User, settings: Settings) -> None:
+def test_an_estimate_is_slurms_sentence(ends: End, user: User, settings: Settings) -> None:
     text = "Job 5 to start at 2026-11-22T20:00:00 using 1 processors on nodes gpu1 in partition interactive"
     seen = ends(0, "", f"sbatch: {text}\n")
     assert slurm.estimate(user, Estimate("alice", FULL), settings) == {"ok": True, "text": text}
@@ -244,18 +252,19 @@ def test_an_estimate_is_slurms_sentence(ends: Any, user: User, settings: Setting
 
 
 @pytest.mark.parametrize(
-    ("status", "stderr", "error"),
+    ("end", "error"),
     [
-        (1, "allocation failure: Requested node configuration is not available\n", "refused"),
-        (0, "", "unknown"),
-        (None, "", "unknown"),
-        (-15, "", "unknown"),
+        ((1, "allocation failure: Requested node configuration is not available\n"), "refused"),
+        ((0, ""), "unknown"),
+        ((None, ""), "unknown"),
+        ((-15, ""), "unknown"),
     ],
 )
 def test_without_an_estimate_it_is_said_why(
-    ends: Any, user: User, settings: Settings, status: int | None, stderr: str, error: str
+    ends: End, user: User, settings: Settings, end: tuple[int | None, str], error: str
 ) -> None:
-    ends(status, "", stderr)
+    status, stderr = end
+    ends(status, stderr=stderr)
     answer = slurm.estimate(user, Estimate("alice", PLAIN), settings)
     assert (answer["ok"], answer["error"]) == (False, error)
     assert answer["message"]
