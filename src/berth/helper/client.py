@@ -35,6 +35,10 @@ __all__ = [
 ]
 
 
+MAX_LOGINS = 32
+"""Password checks at a time: wrong ones are slow on purpose and must not crowd out the sessions' requests."""
+
+
 class HelperError(Exception):
     """No answer came from the helper."""
 
@@ -120,11 +124,15 @@ class HelperClient:
         """Keep where to ask and how long to wait; nothing is opened before the first question."""
         self._path = str(socket_path)
         self._timeout = timeout
+        self._logins = asyncio.Semaphore(MAX_LOGINS)
 
     async def check_password(self, user: str, password: str) -> PasswordResult:
         """Ask whether the password is right and the account may use the service."""
         try:
-            answer = await self._ask({"verb": "check-password", "user": user, "password": password})
+            async with asyncio.timeout(self._timeout), self._logins:
+                answer = await self._ask({"verb": "check-password", "user": user, "password": password})
+        except TimeoutError:
+            return PasswordResult(PasswordVerdict.UNAVAILABLE, "Too many logins at once. Try again.")
         except HelperError as error:
             return PasswordResult(PasswordVerdict.UNAVAILABLE, str(error))
         if answer["ok"]:

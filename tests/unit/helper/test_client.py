@@ -11,6 +11,7 @@ import pytest
 from berth.helper import __main__ as server
 from berth.helper import slurm
 from berth.helper.client import (
+    MAX_LOGINS,
     CancelResult,
     EstimateResult,
     HelperClient,
@@ -196,6 +197,32 @@ async def test_silence_ends_with_the_time_limit_and_leaves_it_open(start: Start,
     await start(behave)
     result = await submit(HelperClient(tmp_path / "s", timeout=0.2))
     assert result == SubmitResult(Verdict.UNKNOWN, message="The helper gave no answer within 0.2 seconds.")
+
+
+async def test_a_flood_of_logins_leaves_room_for_sessions(start: Start, tmp_path: Path) -> None:
+    busy = 0
+    most = 0
+    release = asyncio.Event()
+
+    async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal busy, most
+        if b"check-password" in await reader.read(-1):
+            busy += 1
+            most = max(most, busy)
+            await release.wait()
+            busy -= 1
+        writer.write(b'{"ok": true, "job_id": 12}')
+        writer.close()
+
+    await start(behave)
+    client = HelperClient(tmp_path / "s", timeout=1)
+    logins = [asyncio.ensure_future(client.check_password("alice", "x")) for _ in range(MAX_LOGINS + 20)]
+    assert (await submit(client)).verdict is Verdict.OK
+    outcomes = {result.verdict for result in await asyncio.gather(*logins)}
+    release.set()
+    assert outcomes == {PasswordVerdict.UNAVAILABLE}
+    assert most == MAX_LOGINS
+    assert (await client.check_password("alice", "x")).verdict is PasswordVerdict.OK
 
 
 async def test_the_answer_may_come_in_pieces(start: Start) -> None:
