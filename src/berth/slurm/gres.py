@@ -24,7 +24,6 @@ _ITEM = re.compile(
 )
 _INDICES = re.compile(r"\(IDX:(?P<indices>[0-9,-]+)\)", re.IGNORECASE)
 _POWER = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
-_TRES_GPU = re.compile(rf"gres/gpu(?::(?P<type>{_WORD}))?[=:](?P<count>[0-9]{{1,15}})")
 
 
 @dataclass(frozen=True)
@@ -75,23 +74,6 @@ def gpu_counts(text: str) -> dict[str, int]:
             kind = gres.type or ""
             counts[kind] = counts.get(kind, 0) + gres.count
     return counts
-
-
-def tres_gpu_counts(text: str) -> dict[str, int]:
-    """Count the GPUs by type in a TRES list such as ``cpu=1,gres/gpu=2,gres/gpu:a100=2``.
-
-    There Slurm names a total beside the types; what the types do not explain has no type.
-    Everything that is not a GPU is passed over, so any text is accepted.
-    """
-    counts: dict[str, int] = {}
-    for item in text_of(text).split(","):
-        match = _TRES_GPU.fullmatch(item)
-        if match is not None:
-            counts[match["type"] or ""] = int(match["count"])
-    rest = counts.pop("", 0) - sum(counts.values())
-    if rest > 0:
-        counts[""] = rest
-    return {kind: count for kind, count in counts.items() if count}
 
 
 def _gres(match: re.Match[str]) -> Gres:

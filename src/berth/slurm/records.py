@@ -1,0 +1,24 @@
+"""Slurm's answers as typed records. The parsers are pure: they take what the client has decoded."""
+
+from __future__ import annotations
+
+from berth.slurm.accounting import parse_sacct
+from berth.slurm.associations import Association, parse_associations
+from berth.slurm.jobs import Job, parse_jobs
+from berth.slurm.nodes import Node, parse_nodes
+from berth.slurm.partitions import Partition, parse_partitions
+from berth.slurm.reservations import Reservation, parse_reservations
+
+__all__ = [
+    "Association",
+    "Job",
+    "Node",
+    "Partition",
+    "Reservation",
+    "parse_associations",
+    "parse_jobs",
+    "parse_nodes",
+    "parse_partitions",
+    "parse_reservations",
+    "parse_sacct",
+]
