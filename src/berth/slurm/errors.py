@@ -9,3 +9,11 @@ class SlurmError(Exception):
 
 class SlurmValueError(SlurmError, ValueError):
     """A value that Slurm would refuse, or would read as something that nobody meant."""
+
+
+class SlurmUnavailable(SlurmError):  # noqa: N818 - it names a state of Slurm, which callers show as such
+    """Slurm gave no answer that could be used: nothing is known, nothing is proved."""
+
+
+class SlurmRefused(SlurmError):  # noqa: N818 - the same
+    """Slurm understood the question and said no."""

@@ -1,0 +1,206 @@
+"""What is free on the nodes, for one caller, at one moment. Pure: snapshots in, figures out.
+
+On a partition with ``OverSubscribe=FORCE:n`` a node's ``alloc_cpus`` is the union of n rows: a node that is
+shown as allocated may have room. Cores are therefore counted from the jobs; memory and GPUs are never shared.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from berth.slurm.jobs import Job
+    from berth.slurm.nodes import Node
+    from berth.slurm.reservations import Reservation
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a session asks for on one node."""
+
+    cores: int
+    memory_mib: int
+    gpus: int = 0
+    gpu_type: str | None = None
+    """``None`` takes any type, as ``--gres=gpu:1`` does."""
+    minutes: int | None = None
+    """Time limit; ``None`` for no limit."""
+    reservation: str | None = None
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a new job can still get on one node."""
+
+    node: Node
+    cores: int
+    """Free cores, those of all rows together."""
+    widest: int
+    """Most cores that one job can get: those free in one row."""
+    memory_mib: int
+    gpus: dict[str, int] = field(default_factory=dict)
+    """Free GPUs by type; ``""`` stands for no type. Every type the node has is here."""
+
+    def fits(self, request: Request) -> bool:
+        """Tell whether *request* finds its cores, memory and GPUs here."""
+        kinds = self.gpus.values() if request.gpu_type is None else [self.gpus.get(request.gpu_type, 0)]
+        enough_gpus = request.gpus == 0 or sum(kinds) >= request.gpus
+        return enough_gpus and request.cores <= self.widest and request.memory_mib <= self.memory_mib
+
+
+@dataclass(frozen=True)
+class GpuRow:
+    """One row of the table of free GPUs."""
+
+    gpu_type: str | None
+    """``""`` for GPUs without a type, ``None`` for the nodes without a GPU."""
+    total: int
+    """Most GPUs of that type that a node has."""
+    nodes: dict[int, int]
+    """Number of nodes by their number of free GPUs; a number that no node has is left out."""
+
+
+def availability(  # noqa: PLR0913 - one fact each
+    nodes: Iterable[Node],
+    jobs: Iterable[Job],
+    reservations: Iterable[Reservation] = (),
+    *,
+    shared_by: int,
+    now: float,
+    usable: Collection[str] = (),
+) -> list[GpuRow]:
+    """Return the table "nodes by number of free GPUs", a row for each type of GPU, sorted.
+
+    *shared_by* is the number of users per core, *usable* names the reservations that the caller asks to
+    use. Nodes that take no job (see :attr:`Node.schedulable`) are not counted at all. A node counts as one
+    without free GPUs if an active reservation keeps the caller out, or if no core or memory is left: its
+    GPUs could not be had.
+    """
+    running = _jobs_by_node(jobs)
+    held = list(reservations)
+    counts: dict[str | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    total: dict[str | None, int] = defaultdict(int)
+    for node in nodes:
+        if not node.schedulable:
+            continue
+        room = _room(node, running[node.name], shared_by)
+        reachable = room.widest > 0 and room.memory_mib > 0 and not _barred(node, held, now, now, usable)
+        for kind, free in room.gpus.items() or [(None, 0)]:
+            counts[kind][free if reachable else 0] += 1
+            total[kind] = max(total[kind], node.gpus.get(kind or "", 0))
+    order = sorted(counts, key=lambda kind: (kind is None, kind or ""))
+    return [GpuRow(kind, total[kind], dict(sorted(counts[kind].items()))) for kind in order]
+
+
+def can_start_now(  # noqa: PLR0913 - one fact each
+    request: Request,
+    nodes: Iterable[Node],
+    jobs: Iterable[Job],
+    reservations: Iterable[Reservation] = (),
+    *,
+    shared_by: int,
+    now: float,
+) -> bool:
+    """Tell whether some node has room for *request* now, as far as the snapshot tells.
+
+    The time limit is looked at too: a job that would still run when a reservation begins must wait. It is a
+    hint: limits of accounts and the order of the queue are for Slurm to judge.
+    """
+    running = _jobs_by_node(jobs)
+    held = list(reservations)
+    end = float("inf") if request.minutes is None else now + request.minutes * 60
+    usable = [] if request.reservation is None else [request.reservation]
+    return any(
+        node.schedulable
+        and _room(node, running[node.name], shared_by).fits(request)
+        and not _barred(node, held, now, end, usable)
+        and (request.reservation is None or _holds(node, held, now, request.reservation))
+        for node in nodes
+    )
+
+
+def rooms(nodes: Iterable[Node], jobs: Iterable[Job], *, shared_by: int) -> list[Room]:
+    """Return what is left on each node, whether it takes jobs or not."""
+    running = _jobs_by_node(jobs)
+    return [_room(node, running[node.name], shared_by) for node in nodes]
+
+
+def _jobs_by_node(jobs: Iterable[Job]) -> defaultdict[str, list[Job]]:
+    """Return the jobs that hold something, by the name of each of their nodes."""
+    found: defaultdict[str, list[Job]] = defaultdict(list)
+    for job in jobs:
+        if job.running:
+            for name in job.nodes:
+                found[name].append(job)
+    return found
+
+
+def _share(amount: int, job: Job) -> int:
+    """Return a node's share of what *job* holds on all its nodes, rounded up."""
+    return -(-amount // max(1, len(job.nodes)))
+
+
+def _room(node: Node, jobs: Sequence[Job], shared_by: int) -> Room:
+    """Return what is left on one node.
+
+    Jobs and nodes are asked for at different moments, and the list of jobs may leave some out (those of
+    another partition, or private ones). So whatever either of them says is taken counts as taken.
+    """
+    wanted = sorted((_share(job.cpus, job) for job in jobs), reverse=True)
+    memory = max(node.alloc_memory_mib, sum(job.memory_mib for job in jobs))
+    taken = max(sum(wanted), node.alloc_cpus)
+    cores = max(0, node.cpus * shared_by - taken)
+    return Room(
+        node=node,
+        cores=cores,
+        widest=min(cores, _widest(wanted, node.cpus, shared_by)),
+        memory_mib=max(0, node.memory_mib - memory),
+        gpus=_free_gpus(node, jobs),
+    )
+
+
+def _widest(wanted: Sequence[int], cpus: int, rows: int) -> int:
+    """Return the cores left in the emptiest row, jobs being laid in the fullest row that takes them."""
+    left = [cpus] * rows
+    for cores in wanted:
+        takers = [row for row, free in enumerate(left) if free >= cores]
+        row = min(takers, key=left.__getitem__) if takers else left.index(max(left))
+        left[row] = max(0, left[row] - cores)
+    return max(left, default=0)
+
+
+def _free_gpus(node: Node, jobs: Sequence[Job]) -> dict[str, int]:
+    """Return the free GPUs of each type the node has."""
+    held: dict[str, int] = defaultdict(int)
+    for job in jobs:
+        for kind, count in job.gpus.items():
+            held[kind] += _share(count, job)
+    return {
+        kind: max(0, count - max(node.gpus_used.get(kind, 0), held[kind]))
+        for kind, count in node.gpus.items()
+    }
+
+
+def _holds(node: Node, reservations: Iterable[Reservation], now: float, name: str) -> bool:
+    """Tell whether the reservation *name* is active and holds *node*."""
+    return any(item.name == name and item.active(now) and node.name in item.nodes for item in reservations)
+
+
+def _barred(
+    node: Node,
+    reservations: Iterable[Reservation],
+    start: float,
+    end: float,
+    usable: Collection[str],
+) -> bool:
+    """Tell whether a reservation other than *usable* holds *node* at some time from *start* to *end*."""
+    if node.reservation is not None and node.reservation not in usable:
+        return True
+    return any(
+        item.name not in usable and node.name in item.nodes and item.start <= end and start < item.end
+        for item in reservations
+    )
