@@ -90,7 +90,8 @@ def _title(request: Request) -> str:
         pwd.getpwnam(name)
     except KeyError:
         name = "(unknown)"
-    return f"verb={type(request).__name__.lower()} user={name}"
+    verb = "check-password" if isinstance(request, CheckPassword) else type(request).__name__.lower()
+    return f"verb={verb} user={name}"
 
 
 def serve(connection: socket.socket, settings: Settings) -> None:

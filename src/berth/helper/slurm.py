@@ -21,6 +21,7 @@ _MAX_MESSAGE = 2000
 _PREFIX = re.compile(r"^(?:sbatch|scancel): (?:(?:error|fatal): )?", re.MULTILINE)
 _COMPLAINT = re.compile(r"^sbatch: (?:error|fatal): ", re.MULTILINE)
 _SUBMISSION_FAILED = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.MULTILINE)
+_NEVER_SENT = re.compile(r"auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error$", re.MULTILINE)
 _JOB_ID = re.compile(r"([0-9]{1,10})(?:;\S+)?")
 _NOT_CANCELLED = re.compile(
     r"Access/permission denied|Invalid job id specified|Job/step already completing or completed"
@@ -40,8 +41,9 @@ class _Result:
         """What the command said, in one line without its prefixes and without control characters."""
         if self.status is None:
             return "Slurm did not answer in time."
-        words = " ".join(_PREFIX.sub("", self.stderr).split())
-        text = "".join(character for character in words if character.isprintable())
+        lines = (" ".join(line.split()) for line in _PREFIX.sub("", self.stderr).splitlines())
+        text = "; ".join(filter(None, lines))
+        text = "".join(character for character in text if character.isprintable())
         return text[:_MAX_MESSAGE] or f"The command ended with status {self.status} and said nothing."
 
 
@@ -76,7 +78,7 @@ def _proves_refusal(result: _Result) -> bool:
     if result.status != 1 or result.stdout.strip():
         return False
     reasons = _SUBMISSION_FAILED.findall(result.stderr)
-    if reasons:
+    if reasons and not _NEVER_SENT.search(result.stderr):
         return reasons[-1].strip() in REFUSALS
     return bool(_COMPLAINT.search(result.stderr))  # it gave up before it sent anything
 

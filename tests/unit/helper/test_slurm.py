@@ -27,6 +27,7 @@ class End(Protocol):
 
 
 FAILED = "sbatch: error: Batch job submission failed"
+NO_CREDENTIAL = "slurm_send_node_msg: auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error"
 PLAIN = Resources(None, None, cores=1, memory_mib=1000, gpus=0, gpu_type=None, minutes=60)
 FULL = Resources(**RESOURCES)
 SECRET = {"JUPYTERHUB_API_TOKEN": "a secret\nof two lines", "BERTH_PORT_RANGE": "40000-49999"}
@@ -117,11 +118,15 @@ def test_a_queued_job_has_its_number(
         ),
         (
             f"sbatch: error: Ask for fewer cores.\n{FAILED}: Unspecified error\n",
-            "Ask for fewer cores. Batch job submission failed: Unspecified error",
+            "Ask for fewer cores.; Batch job submission failed: Unspecified error",
         ),
         (
             f"{FAILED}: Unable to contact slurm controller (connect failure)\n",
             "Batch job submission failed: Unable to contact slurm controller (connect failure)",
+        ),
+        (
+            f"sbatch: error: {NO_CREDENTIAL}\n{FAILED}: Protocol authentication error\n",
+            f"{NO_CREDENTIAL}; Batch job submission failed: Protocol authentication error",
         ),
         (
             "sbatch: error: Unable to open file /opt/berth/layers/4.6-1/bin/berth-session\n",
@@ -214,7 +219,7 @@ def test_a_message_is_one_bounded_line_without_control_characters(
 ) -> None:
     ends(1, "", "sbatch: error: \x1b[31mred\x07\n" + "long " * 1000)
     message = str(slurm.submit(user, request(), settings)["message"])
-    assert message.startswith("[31mred long long")
+    assert message.startswith("[31mred; long long")
     assert len(message) <= 2000
     assert message.isprintable()
 
