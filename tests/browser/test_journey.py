@@ -1,0 +1,142 @@
+"""The whole story, in a browser: log in, ask for a GPU, run a notebook, leave, come back, stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from tests.browser.window import window
+from tests.lab.sessions import ended, session_jobs
+from tests.lab.waiting import until
+
+if TYPE_CHECKING:
+    from tests.browser.window import Window
+    from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
+
+LAB_SECONDS = 90.0
+CELL_SECONDS = 60.0
+NOTEBOOK = "berth-journey.ipynb"
+WHERE = "import os, socket; print(socket.gethostname(), os.environ.get('CUDA_VISIBLE_DEVICES'))"
+CHOICES = {
+    "Slurm account": "proj_a",
+    "Number of cores": "2",
+    "Memory": "1 GiB",
+    "GPU configuration": "1 a100 GPU",
+    "Time": "30 minutes",
+    "User interface": "JupyterLab",
+}
+
+
+def test_from_the_login_to_a_notebook_on_a_gpu_and_back_and_to_the_end(slurm: Slurm, alice: Visitor) -> None:
+    try:
+        with window() as first:
+            fill_in_the_form(first)
+            first.see(".jp-Launcher", seconds=LAB_SECONDS)
+            (job_id,) = session_jobs(slurm, "alice")
+            node = slurm.job(job_id)["NodeList"]
+            open_a_notebook(first)
+            assert run_cell(first, f"{WHERE}; remembered = 6 * 7") == f"{node} 0"
+            save_as(first, NOTEBOOK)
+            first.picture("notebook")
+
+        assert session_jobs(slurm, "alice") == [job_id], "closing the browser ended the session"
+        with window() as second:
+            come_back(second)
+            assert session_jobs(slurm, "alice") == [job_id]
+            assert run_cell(second, "print(remembered)") == "42"
+            second.picture("back")
+            stop_from_the_file_menu(second)
+            until(lambda: slurm.queue("alice") == [], "an empty queue", 30)
+            until(lambda: slurm.free_gpus(node) == 2, "a free GPU", 30)
+            second.picture("stopped")
+        assert slurm.accounted(job_id, "State").startswith("CANCELLED")
+    finally:
+        ended(slurm, alice)
+        slurm.login.shell(f"rm -f /home/alice/{NOTEBOOK} /home/alice/Untitled*.ipynb")
+
+
+def fill_in_the_form(browser: Window) -> None:
+    """From the bare URL through login and form until Start was pressed."""
+    browser.open("/")
+    browser.see("#login_submit")
+    browser.picture("login")
+    browser.log_in("alice")
+    browser.see("button", "Start")
+    for label, choice in CHOICES.items():
+        browser.choose(label, choice)
+    browser.whole_picture("form")
+    browser.see("button", "Start").click()
+
+
+def open_a_notebook(browser: Window) -> None:
+    """Open a notebook of the release's kernel from the launcher."""
+    browser.picture("launcher")
+    browser.see('.jp-LauncherCard[data-category="Notebook"]', "Python").click()
+    browser.see(".jp-NotebookPanel .jp-Cell .cm-content")
+    wait_for_kernel(browser)
+
+
+def wait_for_kernel(browser: Window) -> None:
+    """Wait until the notebook's kernel has nothing to do."""
+    browser.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]', seconds=CELL_SECONDS)
+
+
+def run_cell(browser: Window, code: str) -> str:
+    """Type code into the last cell, run it, and return what it printed."""
+    cells = browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
+    before = len(cells)
+    cells[-1].find_element(By.CSS_SELECTOR, ".cm-content").click()
+    browser.driver.switch_to.active_element.send_keys(code, Keys.SHIFT, Keys.ENTER)
+    until(
+        lambda: len(browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")) > before,
+        "a new cell below",
+        CELL_SECONDS,
+    )
+    wait_for_kernel(browser)
+    cell = browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")[before - 1]
+    return until(
+        lambda: " ".join(item.text for item in cell.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")),
+        "what the cell printed",
+        CELL_SECONDS,
+    ).strip()
+
+
+def save_as(browser: Window, name: str) -> None:
+    """Save the new notebook; JupyterLab asks once for its name."""
+    browser.driver.switch_to.active_element.send_keys(Keys.CONTROL, "s")
+    typed = browser.see(".jp-Dialog input")
+    typed.send_keys(Keys.CONTROL, "a")
+    typed.send_keys(name)
+    browser.see(".jp-Dialog button", "Rename").click()
+    browser.see(".lm-TabBar-tabLabel", name)
+
+
+def come_back(browser: Window) -> None:
+    """The bare URL in a new browser: login, and at once the same session with its notebook."""
+    browser.open("/")
+    browser.log_in("alice")
+    browser.see(".jp-NotebookPanel .jp-Cell", seconds=LAB_SECONDS)
+    browser.see(".lm-TabBar-tabLabel", NOTEBOOK)
+    assert browser.path.startswith("/user/alice/lab")
+    wait_for_kernel(browser)
+
+
+def stop_from_the_file_menu(browser: Window) -> None:
+    """File > Hub Control Panel > Stop my server."""
+    lab_window = browser.driver.current_window_handle
+    browser.see(".lm-MenuBar-itemLabel", "File").click()
+    browser.see('.lm-Menu-item[data-command="hub:control-panel"]').click()
+    others = until(
+        lambda: [name for name in browser.driver.window_handles if name != lab_window],
+        "the control panel in a window of its own",
+        20,
+    )
+    browser.driver.switch_to.window(others[0])
+    button = browser.see("#stop")
+    assert button.text.lower() == "stop my server"
+    browser.picture("control-panel")
+    button.click()
+    until(lambda: not browser.all("#stop"), "a control panel without Stop", 60)

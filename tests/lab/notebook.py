@@ -1,0 +1,140 @@
+"""Kernels and terminals of a session, over the websockets that JupyterLab uses."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Self
+
+import websocket
+
+from tests.lab.machines import lab
+
+if TYPE_CHECKING:
+    from tests.lab.visitor import Visitor
+
+ANSWER_SECONDS = 30.0
+
+
+class CellError(AssertionError):
+    """A cell raised; the message is the kernel's."""
+
+
+def connect(visitor: Visitor, path: str) -> websocket.WebSocket:
+    """Open a websocket through the proxy with the visitor's cookies; raises WebSocketBadStatusException."""
+    return websocket.create_connection(
+        f"{lab().url.replace('https', 'wss')}{path}",
+        timeout=ANSWER_SECONDS,
+        cookie=visitor.cookies(path),
+        origin=lab().url,
+        sslopt={"context": visitor.context},
+        http_no_proxy=["127.0.0.1"],
+    )
+
+
+class Kernel:
+    """A kernel of a visitor's session."""
+
+    def __init__(self, visitor: Visitor, identity: str) -> None:
+        """Connect to a kernel that runs."""
+        self.visitor = visitor
+        self.id = identity
+        self._session = uuid.uuid4().hex
+        path = f"/user/{visitor.name}/api/kernels/{identity}/channels?session_id={self._session}"
+        self.socket = connect(visitor, path)
+
+    @classmethod
+    def start(cls, visitor: Visitor, name: str = "") -> Self:
+        """Start a kernel by its name, or the release's first one."""
+        chosen = name or default_kernel(visitor)
+        answer = visitor.lab("POST", "kernels", json={"name": chosen})
+        assert answer.status_code == 201, answer.text
+        return cls(visitor, answer.json()["id"])
+
+    def __enter__(self) -> Self:
+        """End the kernel at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect and end the kernel."""
+        self.socket.close()
+        self.visitor.lab("DELETE", f"kernels/{self.id}")
+
+    def run(self, code: str, seconds: float = ANSWER_SECONDS) -> str:
+        """Run a cell; return what it printed. Raises CellError with the traceback."""
+        sent = self._send(code)
+        printed, deadline = "", time.monotonic() + seconds
+        while True:
+            self.socket.settimeout(max(0.1, deadline - time.monotonic()))
+            message = json.loads(self.socket.recv())
+            if message["parent_header"].get("msg_id") != sent:
+                continue
+            content, kind = message["content"], message["msg_type"]
+            if kind == "stream" and content["name"] == "stdout":
+                printed += content["text"]
+            elif kind == "error":
+                raise CellError("\n".join(content["traceback"]))
+            elif kind == "status" and content["execution_state"] == "idle":
+                return printed.strip()
+
+    def value(self, expression: str) -> Any:  # noqa: ANN401 - JSON
+        """The value of a Python expression, through JSON."""
+        return json.loads(self.run(f"import json; print(json.dumps({expression}))"))
+
+    def _send(self, code: str) -> str:
+        identity = uuid.uuid4().hex
+        header = {
+            "msg_id": identity,
+            "msg_type": "execute_request",
+            "username": self.visitor.name,
+            "session": self._session,
+            "version": "5.3",
+            "date": "",
+        }
+        content = {"code": code, "silent": False, "store_history": False, "allow_stdin": False}
+        message = {"header": header, "parent_header": {}, "metadata": {}, "content": content}
+        self.socket.send(json.dumps({**message, "channel": "shell", "buffers": []}))
+        return identity
+
+
+def default_kernel(visitor: Visitor) -> str:
+    """The kernel that the session offers first."""
+    specs = visitor.lab("GET", "kernelspecs").raise_for_status().json()
+    return str(specs["default"])
+
+
+class Terminal:
+    """A terminal of a visitor's session."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        """Start it and connect."""
+        self.visitor = visitor
+        answer = visitor.lab("POST", "terminals", json={})
+        assert answer.status_code == 200, answer.text
+        self.name = str(answer.json()["name"])
+        self.socket = connect(visitor, f"/user/{visitor.name}/terminals/websocket/{self.name}")
+
+    def __enter__(self) -> Self:
+        """End the terminal at the end."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Disconnect and end the terminal."""
+        self.socket.close()
+        self.visitor.lab("DELETE", f"terminals/{self.name}")
+
+    def run(self, command: str, seconds: float = ANSWER_SECONDS) -> str:
+        """Type a command; return what it printed between two marks."""
+        mark = uuid.uuid4().hex
+        # Halved, so that the echo of what is typed does not look like the answer.
+        half = len(mark) // 2
+        typed = f"printf %s%s\\\\n {mark[:half]} {mark[half:]}"
+        self.socket.send(json.dumps(["stdin", f"{typed}; {command}; {typed}\r"]))
+        seen, deadline = "", time.monotonic() + seconds
+        while seen.count(mark) < 2:
+            self.socket.settimeout(max(0.1, deadline - time.monotonic()))
+            kind, *content = json.loads(self.socket.recv())
+            if kind == "stdout":
+                seen += content[0]
+        return seen.split(mark)[1].strip()

@@ -1,0 +1,93 @@
+"""Sessions as tests need them: started through the form, known to Slurm, ended afterwards."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tests.lab.machines import Machine
+from tests.lab.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    import httpx
+
+    from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
+
+QUEUED_SECONDS = 20.0
+JOB_NAME = re.compile(r"berth-[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class Session:
+    """A session that runs."""
+
+    visitor: Visitor
+    job_id: int
+    job: Mapping[str, str]
+    """What Slurm said of the job when it was ready."""
+
+    @property
+    def node(self) -> Machine:
+        """The node that it runs on."""
+        return Machine(self.job["NodeList"])
+
+    def server_pid(self) -> int:
+        """The process on the node that serves: the one that listens in the session's range."""
+        uid = self.node.run("id", "-u", self.visitor.name)
+        rows = listeners(self.node, uid)
+        pids = {int(pid) for row in rows for pid in re.findall(r"pid=(\d+)", row)}
+        assert len(pids) == 1, rows
+        return pids.pop()
+
+    def port(self) -> int:
+        """The port that it serves on."""
+        (row,) = listeners(self.node, self.node.run("id", "-u", self.visitor.name))
+        return int(row.split()[3].rpartition(":")[2])
+
+
+def listeners(node: Machine, uid: str) -> list[str]:
+    """Lines of `ss` for TCP sockets of a user that accept connections."""
+    rows = node.run("ss", "-H", "-l", "-t", "-n", "-p", "-e").splitlines()
+    return [row for row in rows if f" uid:{uid} " in f"{row} "]
+
+
+def session_jobs(slurm: Slurm, user: str) -> list[int]:
+    """The user's jobs that the hub submitted and that have not ended."""
+    return [number for number, name in slurm.names(user).items() if JOB_NAME.fullmatch(name)]
+
+
+def started(slurm: Slurm, visitor: Visitor, **options: str) -> int:
+    """Start a session by the form; return its job id as soon as Slurm has it."""
+    answer = visitor.submit_form(**options)
+    assert answer.status_code == 200, said(answer)
+    return until(lambda: session_jobs(slurm, visitor.name), f"a job of {visitor.name}", QUEUED_SECONDS)[0]
+
+
+def said(answer: httpx.Response) -> str:
+    """What an answer says, shortened for a message."""
+    return f"{answer.status_code} at {answer.url}: {answer.text[:2000]}"
+
+
+@contextmanager
+def running(slurm: Slurm, visitor: Visitor, **options: str) -> Iterator[Session]:
+    """Have a session from the form until it is ready, and stop it afterwards."""
+    try:
+        job_id = started(slurm, visitor, **options)
+        visitor.wait_ready()
+        visitor.open_session().raise_for_status()
+        yield Session(visitor, job_id, slurm.job(job_id))
+    finally:
+        ended(slurm, visitor)
+
+
+def ended(slurm: Slurm, visitor: Visitor) -> None:
+    """End the visitor's session, if there is one, and every job of the user."""
+    try:
+        visitor.stop()
+    finally:
+        slurm.cancel(*slurm.queue(visitor.name))
