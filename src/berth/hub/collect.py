@@ -47,7 +47,7 @@ class Collector:
     """Asks Slurm in rounds and keeps the last answer of each kind."""
 
     partition: str
-    commands: client.Commands
+    bin_dir: str
     interval: float
     timeout: float
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -59,13 +59,21 @@ class Collector:
         self._nodes = _Kind(self.interval)
         self._accounts = _Kind(ACCOUNTS_INTERVAL)
         self._ended_at: dict[int, float] = {}
+        self._connected: client.Commands | None = None
 
     async def _json(self, argv: list[str]) -> dict[str, Any]:
         return client.decode(await client.run(argv, self.timeout))
 
+    async def _commands(self) -> client.Commands:
+        """Return the commands for the installed version, which is asked for once."""
+        if self._connected is None:
+            self._connected = await client.connect(self.bin_dir, self.timeout)
+        return self._connected
+
     async def _ask_queue(self) -> None:
+        commands = await self._commands()
         asked_at = time.time()
-        document = await self._json(self.commands.jobs(self.partition))
+        document = await self._json(commands.jobs(self.partition))
         jobs = {job.job_id: job for job in records.parse_jobs(document)}
         self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
         await self._ask_accounting()
@@ -81,7 +89,8 @@ class Collector:
             if number not in self.watch.job_ids:
                 ended.pop(number, None)
                 del self._ended_at[number]
-        for argv in self.commands.accounting(missing, nameless):
+        commands = await self._commands()
+        for argv in commands.accounting(missing, nameless):
             for job in records.parse_sacct(await self._json(argv)):
                 if job.ended:
                     ended[job.job_id] = job
@@ -89,10 +98,11 @@ class Collector:
         self.snapshot = replace(self.snapshot, ended=ended)
 
     async def _ask_nodes(self) -> None:
+        commands = await self._commands()
         asked_at = time.time()
-        nodes = records.parse_nodes(await self._json(self.commands.nodes()))
-        partitions = records.parse_partitions(await self._json(self.commands.partition(self.partition)))
-        reservations = records.parse_reservations(await self._json(self.commands.reservations()))
+        nodes = records.parse_nodes(await self._json(commands.nodes()))
+        partitions = records.parse_partitions(await self._json(commands.partition(self.partition)))
+        reservations = records.parse_reservations(await self._json(commands.reservations()))
         self.snapshot = replace(
             self.snapshot,
             nodes=tuple(node for node in nodes if self.partition in node.partitions),
@@ -102,9 +112,10 @@ class Collector:
         )
 
     async def _ask_accounts(self) -> None:
+        commands = await self._commands()
         asked_at = time.time()
-        associations = await client.run(self.commands.associations(), self.timeout)
-        defaults = await client.run(self.commands.default_accounts(), self.timeout)
+        associations = await client.run(commands.associations(), self.timeout)
+        defaults = await client.run(commands.default_accounts(), self.timeout)
         self.snapshot = replace(
             self.snapshot,
             associations=tuple(records.parse_associations(associations, defaults)),
@@ -181,7 +192,7 @@ async def _main(arguments: list[str]) -> None:
         sys.stdout.buffer,
     )
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    collector = Collector(partition, client.Commands(bin_dir), float(interval), float(timeout))
+    collector = Collector(partition, bin_dir, float(interval), float(timeout))
     await _serve(collector, reader, writer)
 
 

@@ -60,8 +60,7 @@ class SessionReportHandler(APIHandler):
     def _spawner_of(self, user_name: str, token_id: int) -> BerthSpawner:
         user = self.find_user(user_name)
         for spawner in user.spawners.values() if user is not None else ():
-            record = spawner.record if isinstance(spawner, BerthSpawner) else None
-            if record is not None and record.token_id == token_id:
+            if isinstance(spawner, BerthSpawner) and spawner.token_id == token_id:
                 return spawner
         raise web.HTTPError(404, "the hub has no session with this token")
 

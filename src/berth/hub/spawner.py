@@ -77,6 +77,11 @@ class BerthSpawner(SlurmSpawner):
         session: Session = inspect(self.orm_spawner).session
         return session
 
+    @property
+    def token_id(self) -> int | None:
+        """Row id of the token of the session that starts, runs or stops."""
+        return self.record.token_id if self.record is not None else None
+
     def _job(self) -> Job | None:
         if self.record is None or self.record.job_id is None:
             return None
@@ -201,6 +206,10 @@ class BerthSpawner(SlurmSpawner):
 
     def _launch(self, record: SessionRecord) -> Launch:
         return Launch(self.service, self.user.name, record, self._save)
+
+    def user_env(self, env: dict[str, str]) -> dict[str, str]:
+        """Leave HOME, USER and SHELL to the helper, which asks the user database outside the event loop."""
+        return env
 
     def _job_environment(self, chosen: options.SessionOptions) -> dict[str, str]:
         """Return the variables of the session: JupyterHub's own and ours, nothing of the hub's."""

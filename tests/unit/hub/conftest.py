@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from jupyterhub import orm
+from jupyterhub import orm, roles
 from jupyterhub.objects import Hub, Server
 from jupyterhub.user import User
 
@@ -20,8 +20,10 @@ from tests.unit.hub.factories import FORM, HUB, RELEASE, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from berth.releases.catalogue import Release
+    from berth.slurm.records import Job
 
 
 @dataclass
@@ -44,7 +46,7 @@ class ScriptedCollector:
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - as the real one
         await asyncio.sleep(min(timeout, 0.01))
 
-    def publish(self, *jobs: Any, asked_at: float = 0.0, ended: tuple[Any, ...] = ()) -> None:
+    def publish(self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = ()) -> None:
         self.snapshot = replace(
             self.snapshot,
             jobs={item.job_id: item for item in jobs},
@@ -100,7 +102,10 @@ class Stage:
     def begin(self) -> BerthSpawner:
         """Do what JupyterHub does before `start`."""
         spawner = self.spawner
-        spawner.server = Server(orm_server=orm.Server(base_url="/user/alice/"))
+        server = orm.Server(base_url="/user/alice/")
+        self.database.add(server)
+        self.database.commit()
+        spawner.server = Server(orm_server=server)
         spawner.api_token = self.user.new_api_token(note="session")
         self.database.commit()
         return spawner
@@ -113,12 +118,15 @@ class Stage:
 
 
 @pytest.fixture
-def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[Stage]:
+def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     factory = orm.new_session_factory(f"sqlite:///{tmp_path}/hub.sqlite")
     database = factory()
     database.session_factory = factory
     row = orm.User(name="alice")
-    database.add(row)
+    database.add_all([row, orm.OAuthClient(identifier="jupyterhub")])
+    for role in roles.get_default_roles():
+        roles.create_role(database, role)
+    roles.grant_role(database, entity=row, rolename="user")
     database.commit()
     service = Service(HUB, FORM)
     collector, helper = ScriptedCollector(), ScriptedHelper(database)

@@ -6,11 +6,10 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-from berth.slurm.records import Association, Job, Node, Partition, Reservation
-
 from berth.hub import settings
 from berth.hub.snapshot import Part, Snapshot
 from berth.releases.catalogue import Environment, Release
+from berth.slurm.records import Association, Job, Node, Partition, Reservation
 
 NOW = 1_800_000_000.0
 

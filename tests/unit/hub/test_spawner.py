@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +13,16 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from berth.helper.client import SubmitResult, Verdict
-from berth.hub import launch
 from berth.hub.spawner import BadOptions, BerthSpawner
 from tests.unit.hub.factories import NOW, job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.unit.hub.conftest import Stage
 
 
-async def until(condition: Any) -> None:
+async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not condition():
             await asyncio.sleep(0.005)
@@ -61,7 +63,9 @@ async def test_a_session_that_reports_is_served_at_the_address_that_slurm_has(st
     assert await spawner.poll() is None
 
 
-async def test_only_jupyterhub_and_berth_variables_reach_the_job(stage: Stage, monkeypatch: Any) -> None:
+async def test_only_jupyterhub_and_berth_variables_reach_the_job(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CONFIGPROXY_AUTH_TOKEN", "secret")
     spawner, task = await started(stage)
     environment = stage.helper.submitted[0]["env"]
@@ -80,7 +84,10 @@ async def test_a_refused_submission_says_why_and_leaves_nothing(stage: Stage) ->
     assert "session" not in stored(stage)
 
 
-async def test_a_lost_answer_is_settled_by_name_and_owner(stage: Stage) -> None:
+async def test_a_lost_answer_is_settled_by_name_and_owner(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("berth.hub.launch.time.time", lambda: NOW)
     stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
     spawner = stage.begin()
     task = asyncio.create_task(spawner.start())
@@ -92,15 +99,15 @@ async def test_a_lost_answer_is_settled_by_name_and_owner(stage: Stage) -> None:
     assert spawner.record is not None
     assert spawner.record.job_id is None
     stage.collector.publish(job(job_id=9, name=name))
-    await until(lambda: spawner.record is not None and spawner.record.job_id == 9)
+    await until(lambda: stage.collector.watch.job_ids == {9})
     assert len(stage.helper.submitted) == 1
     task.cancel()
 
 
 async def test_a_submission_that_no_later_listing_shows_did_not_happen(
-    stage: Stage, monkeypatch: Any
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch.time, "time", lambda: NOW)
+    monkeypatch.setattr("berth.hub.launch.time.time", lambda: NOW)
     stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
     spawner = stage.begin()
     task = asyncio.create_task(spawner.start())
@@ -193,7 +200,7 @@ async def test_a_hub_killed_during_the_submission_finds_the_job_by_its_nonce(sta
     assert (again.record.phase, again.record.job_id) == ("submitting", None)
     stage.collector.publish(job(job_id=11, name=stage.helper.submitted[0]["name"]))
     resumed = asyncio.create_task(again.finish_start())
-    await until(lambda: again.record is not None and again.record.job_id == 11)
+    await until(lambda: stage.collector.watch.job_ids == {11})
     resumed.cancel()
 
 
@@ -248,6 +255,7 @@ async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
     spawner, task = await started(stage)
     stage.collector.publish(job(reason="Resources"))
     progress = spawner.progress()
+    assert isinstance(progress, AsyncGenerator)
     assert "No node has what you asked for free" in (await anext(progress))["message"]
     stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
     assert "runs on gpu1" in (await anext(progress))["message"]
