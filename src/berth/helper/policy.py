@@ -51,12 +51,19 @@ def find_user(name: str, settings: Settings) -> User:
         entry = pwd.getpwnam(name)
     except KeyError:
         entry = None
-    # A directory may answer to ALICE with alice; one account must not have many names (and many limits).
-    ordinary = entry is not None and entry.pw_name == name and entry.pw_uid not in {0, _NOBODY}
-    if entry is None or not ordinary or entry.pw_uid < settings.min_uid:
+    if entry is None or not _ordinary(entry, name, settings):
         raise NotPermittedError("There is no such user of this service.")
     groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid))
     return User(name, entry.pw_uid, entry.pw_gid, groups, entry.pw_dir, entry.pw_shell)
+
+
+def _ordinary(entry: pwd.struct_passwd, name: str, settings: Settings) -> bool:
+    # A directory may answer to ALICE with alice; one account must not have many names (and many limits).
+    known_so = entry.pw_name == name
+    # Services may have high uids (Debian's slurm: 64030), but they have no shell.
+    shell = entry.pw_shell.rpartition("/")[2]
+    by_number = entry.pw_uid >= settings.min_uid and entry.pw_uid not in {0, _NOBODY}
+    return known_so and by_number and shell not in {"nologin", "false"}
 
 
 def check_group(user: User, settings: Settings) -> None:

@@ -92,8 +92,14 @@ def programs() -> Iterator[Programs]:
 
 @pytest.fixture
 def ordinary() -> str:
-    """Name an account that is not root: daemon when the tests run as root, else the one that runs them."""
-    return pwd.getpwuid(os.geteuid() or 1).pw_name
+    """Name an account that is not root: the one that runs the tests, or (for root) the first with a shell."""
+    if os.geteuid():
+        return pwd.getpwuid(os.geteuid()).pw_name
+    return next(
+        entry.pw_name
+        for entry in pwd.getpwall()
+        if entry.pw_uid not in {0, 65534} and not entry.pw_shell.endswith(("/nologin", "/false"))
+    )
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from berth.helper.settings import Settings
 
 
-def entry(name: str = "alice", uid: int = 2001, gid: int = 100) -> pwd.struct_passwd:
-    return pwd.struct_passwd((name, "x", uid, gid, "", f"/home/{name}", "/bin/bash"))
+def entry(name: str = "alice", uid: int = 2001, *, login: str = "/bin/bash") -> pwd.struct_passwd:
+    return pwd.struct_passwd((name, "x", uid, 100, "", f"/home/{name}", login))
 
 
 @pytest.fixture
@@ -37,11 +37,13 @@ def test_a_user_has_the_groups_of_a_login(accounts: dict[str, pwd.struct_passwd]
 @pytest.mark.parametrize(
     ("name", "account"),
     [
-        ("root", entry("root", 0, 0)),
-        ("toor", entry("toor", 0, 0)),
+        ("root", entry("root", 0)),
+        ("toor", entry("toor", 0)),
         ("daemon", entry("daemon", 1)),
         ("almost", entry("almost", 999)),
         ("nobody", entry("nobody", 65534)),
+        ("slurm", entry("slurm", 64030, login="/usr/sbin/nologin")),
+        ("munge", entry("munge", 60001, login="/bin/false")),
         ("ALICE", entry("alice")),
         ("mallory", None),
     ],
