@@ -15,11 +15,19 @@ if TYPE_CHECKING:
 PARTITION = "interactive"
 ACCOUNTS: Mapping[str, str] = {"alice": "proj_a", "bob": "proj_b"}
 """An account for the jobs that tests submit by hand."""
+RESERVED: Mapping[str, str] = {"gpu2": "course"}
+"""The reservation that holds a node: bob's jobs get there by it only."""
 START_SECONDS = 30.0
 END_SECONDS = 30.0
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"}
 
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z][A-Za-z_/:]*)=(\S*)")
+
+
+def on(node: str) -> tuple[str, ...]:
+    """Options of a job of bob's that shall run on a certain node."""
+    reserved = RESERVED.get(node)
+    return (f"--nodelist={node}", *([f"--reservation={reserved}"] if reserved else []))
 
 
 class Slurm:
@@ -110,6 +118,12 @@ class Slurm:
         """GPUs of a node that no job holds."""
         node = self.node(name)
         return _gpus(node["Gres"]) - _gpus(node["GresUsed"])
+
+    def reserved_nodes(self) -> set[str]:
+        """Nodes that only the users of some reservation can use now."""
+        listing = self.login.run("scontrol", "show", "reservation", "-o").splitlines()
+        reservations = [dict(_FIELD.findall(line)) for line in listing if "ReservationName=" in line]
+        return {item["Nodes"] for item in reservations if item["State"] == "ACTIVE"}
 
 
 def _gpus(text: str) -> int:

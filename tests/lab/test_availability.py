@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import pages
 from tests.lab.machines import NODES, lab
+from tests.lab.slurm import on
 from tests.lab.visitor import events
 from tests.lab.waiting import until
 
@@ -26,8 +27,9 @@ FOLLOW_SECONDS = 20.0
 
 
 def by_slurm(slurm: Slurm) -> list[int]:
-    """How many nodes have 0, 1 and 2 free GPUs, read from scontrol."""
-    counted = Counter(slurm.free_gpus(name) for name in NODES)
+    """How many nodes have 0, 1 and 2 GPUs that anybody can have, read from scontrol."""
+    reserved = slurm.reserved_nodes()
+    counted = Counter(0 if name in reserved else slurm.free_gpus(name) for name in NODES)
     return [counted[number] for number in range(3)]
 
 
@@ -56,21 +58,22 @@ def test_json_page_and_stream_follow_slurm(slurm: Slurm, alice: Visitor, context
     stream = Stream(alice, context)
     jobs: list[int] = []
     try:
-        agreed(slurm, alice, stream, [0, 0, 2])
-        jobs.append(gpu_job(slurm, "gpu1", 1))
-        agreed(slurm, alice, stream, [0, 1, 1])
-        jobs.append(gpu_job(slurm, "gpu2", 2))
+        agreed(slurm, alice, stream, [1, 0, 1])
+        jobs.append(gpu_job(slurm, "gpu1"))
         agreed(slurm, alice, stream, [1, 1, 0])
+        jobs.append(gpu_job(slurm, "gpu1"))
+        agreed(slurm, alice, stream, [2, 0, 0])
         slurm.cancel(*jobs)
-        agreed(slurm, alice, stream, [0, 0, 2])
+        jobs[:] = [gpu_job(slurm, "gpu2")]  # reserved: its GPUs were not free for everybody before, either
+        agreed(slurm, alice, stream, [1, 0, 1])
     finally:
         stream.close()
         slurm.cancel(*jobs)
 
 
-def gpu_job(slurm: Slurm, node: str, gpus: int) -> int:
-    """A running job with GPUs."""
-    job_id = slurm.submit("bob", f"--gres=gpu:{gpus}", f"--nodelist={node}", script="sleep 600")
+def gpu_job(slurm: Slurm, node: str) -> int:
+    """A running job with a GPU."""
+    job_id = slurm.submit("bob", "--gres=gpu:1", *on(node), script="sleep 600")
     slurm.wait_for(job_id, "RUNNING")
     return job_id
 

@@ -14,6 +14,7 @@ from tests.lab import pages
 from tests.lab.machines import NODES
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import Session, ended, running, session_jobs, started
+from tests.lab.slurm import on
 from tests.lab.test_availability import by_hub, current
 from tests.lab.waiting import until
 
@@ -57,7 +58,7 @@ def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
     blockers: list[int] = []
     try:
         for node in NODES:
-            options = ("--mem=3900M", f"--nodelist={node}", "--time=60")
+            options = ("--mem=3900M", "--time=60", *on(node))
             blockers += [slurm.submit("bob", *options, script="sleep 3600")]
         for job_id in blockers:
             slurm.wait_for(job_id, "RUNNING")
@@ -228,10 +229,10 @@ def test_sessions_and_form_stay_while_slurm_is_away(
 
 def test_stopping_frees_the_gpu_and_ends_the_job(slurm: Slurm, session: Session) -> None:
     visitor = session.visitor
-    until(lambda: by_hub(current(visitor)) == [0, 1, 1], "a GPU in use", 20)
+    until(lambda: by_hub(current(visitor)) == [1, 1, 0], "a GPU in use", 20)
     visitor.stop()
     until(lambda: slurm.queue("alice") == [], "an empty queue", 15)
-    until(lambda: by_hub(current(visitor)) == [0, 0, 2], "a free GPU", 15)
+    until(lambda: by_hub(current(visitor)) == [1, 0, 1], "a free GPU", 15)
     assert slurm.accounted(session.job_id, "State").startswith("CANCELLED")
     page = visitor.http.get("/")
     assert page.url.path.startswith("/hub/")

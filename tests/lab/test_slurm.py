@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab.sessions import running
-from tests.lab.slurm import START_SECONDS
+from tests.lab.slurm import RESERVED, START_SECONDS, on
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ for path in sorted(glob.glob("/dev/nvidia[0-9]*")):
         found[path] = errno.errorcode[error.errno]
 print(json.dumps(found))
 """
+TO_GPU2 = {"account": "proj_b", "reservation": RESERVED["gpu2"]}
 TAKE_MEMORY = "python3 -c 'import time; taken = bytearray(400 << 20); time.sleep(30)'"
 
 
@@ -49,7 +50,7 @@ def test_a_job_that_asks_for_one_gpu_gets_exactly_that_device(slurm: Slurm) -> N
 
 
 def test_two_jobs_on_one_node_get_one_gpu_each(slurm: Slurm) -> None:
-    first = slurm.submit("bob", "--gres=gpu:1", "--nodelist=gpu1", script="sleep 600")
+    first = slurm.submit("bob", "--gres=gpu:1", *on("gpu1"), script="sleep 600")
     try:
         slurm.wait_for(first, "RUNNING")
         taken = slurm.job(first)["GRES"]
@@ -84,14 +85,14 @@ def test_five_users_share_a_core_and_a_session_starts_where_the_first_row_is_ful
     options = ("--cpus-per-task=1", "--mem=50M")
     try:
         for node, number in jobs:
-            slurm.submit("bob", f"--array=1-{number}", f"--nodelist={node}", *options, script="sleep 600")
+            slurm.submit("bob", f"--array=1-{number}", *on(node), *options, script="sleep 600")
         busy = room + CORES
         until(lambda: running_of_bob(slurm) == busy, f"{busy} running jobs", 2 * START_SECONDS)
         assert slurm.node("gpu2")["CPUAlloc"] == str(CORES)
 
-        one_more = slurm.submit("bob", "--nodelist=gpu1", *options, script="sleep 600")
+        one_more = slurm.submit("bob", *on("gpu1"), *options, script="sleep 600")
         until(lambda: slurm.job(one_more)["Reason"] == "Resources", "a job that waits for room", 30)
-        with running(slurm, alice, cores="1", memory="500M", gpus="0") as session:
+        with running(slurm, alice, **TO_GPU2, cores="1", memory="500M", gpus="0") as session:
             assert session.job["NodeList"] == "gpu2"
         assert slurm.state(one_more) == "PENDING"
     finally:
