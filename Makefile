@@ -39,7 +39,7 @@ unit: dev ## Run the tests that need no container: unit, render, contract
 golden: dev ## Write the golden files of tests/render anew; look at the diff before you commit
 	BERTH_UPDATE_GOLDEN=1 pytest tests/render
 
-lab: dev browser ## Take a lab of its own through molecule's sequence and the browser's journey
+lab: browser ## Take a lab of its own through molecule's sequence and the browser's journey
 	tests/run core
 
 test: lint unit lab ## What CI runs
@@ -47,7 +47,7 @@ test: lint unit lab ## What CI runs
 test-full: lint unit browser ## Every shard, before anything is called done
 	tests/run full
 
-bench: dev browser ## Measure beside the peers and write docs/benchmarks.md
+bench: browser ## Measure beside the peers and write docs/benchmarks.md
 	tests/run bench
 
 ## The work place
@@ -61,8 +61,9 @@ controller:
 dev:
 	requirements/install dev
 
-browser:
+browser: dev
 	{ command -v chromium && command -v chromedriver; } >/dev/null || requirements/debian chromium chromium-driver
+	tests/browser/install
 
 lock: dev ## Compile all locks anew with the newest versions that the .in files allow
 	requirements/compile
