@@ -1,0 +1,72 @@
+"""Start of a session on its compute node: ``python -I -m berth.session``, from the layer's script."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from berth.releases import catalogue
+from berth.session import assignment, runtime, settings, sockets
+from berth.session.errors import SessionError
+from berth.session.launch import Launch
+from berth.session.profile import Profile
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+
+def main() -> int:
+    """Run one session; give the job's exit code."""
+    signal.signal(signal.SIGTERM, _leave)  # until the server has its own handler
+    try:
+        orders = assignment.read(os.environ)
+        layer = settings.load(Path(sys.prefix) / "etc" / "session.json")
+        with runtime.create([layer.runtime_dir, "/tmp", "/dev/shm"]) as private:  # noqa: S108
+            runtime.open_log(orders.home, private.path, orders.job_id)
+            _serve(orders, layer, private.path)
+    except (SessionError, catalogue.CatalogueError) as error:
+        sys.stderr.write(f"the session cannot start: {error}\n")
+        return 1
+    return 0
+
+
+def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path) -> None:
+    release = catalogue.find(catalogue.load(orders.releases_index), orders.release)
+    listener = sockets.listen(orders.ports)
+    path = os.environ.get("PATH", os.defpath)
+    assignment.scrub(os.environ)
+    profile = Profile(Path(layer.profile), os.environ)
+    os.environ.update(
+        {
+            "JUPYTER_PATH": release.jupyter_path,
+            "JUPYTER_RUNTIME_DIR": str(private),
+            "JUPYTERHUB_DISABLE_USER_CONFIG": "1",
+            "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:{sockets.port_of(listener)}{orders.base_url}",
+            # JupyterLab runs node at import where it finds one: 0.6 s that a session does not need.
+            "PATH": f"{sys.prefix}/bin",
+        }
+    )
+    _enter(orders.home)
+    # Late on purpose: from here on the socket is bound, and this takes nearly all of the time.
+    from berth.session.server import serve
+
+    serve(Launch(orders, layer, Path(sys.prefix), listener, private, release.jupyter_path, profile, path))
+
+
+def _enter(home: Path) -> None:
+    try:
+        os.chdir(home)
+    except OSError as error:
+        sys.stderr.write(f"the home cannot be entered: {error}\n")
+        os.chdir("/")
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(143)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

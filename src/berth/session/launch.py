@@ -1,0 +1,32 @@
+"""Everything that a session has in hand when its server starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
+    from berth.session.assignment import Assignment
+    from berth.session.profile import Profile
+    from berth.session.settings import Settings
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The orders, the layer and its settings, and what was opened for this session.
+
+    `layer` is the prefix of the session layer, `runtime` the private directory, `jupyter_path` the
+    directory that holds the release's kernels, `path` the PATH that children get.
+    """
+
+    assignment: Assignment
+    settings: Settings
+    layer: Path
+    listener: socket.socket
+    runtime: Path
+    jupyter_path: str
+    profile: Profile
+    path: str

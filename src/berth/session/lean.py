@@ -1,0 +1,55 @@
+"""Imports that the single-user server names but does not use when it starts: put off.
+
+JupyterHub's single-user extension shares modules with the hub and so imports the hub's database
+layer and pages; JupyterLab imports HTTP clients for an extension manager that is switched off. Half
+of a session's start-up went there.
+
+During the one import a module of `PUT_OFF` is replaced by an empty one; afterwards that is
+forgotten, so that whoever imports it gets the real module, and the empty one hands every attribute
+through from the real module, loaded then. The names listed are only compared with (`except`,
+`isinstance`), so that an empty class does. Any other use during the import is an error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PUT_OFF: Final[dict[str, tuple[str, ...]]] = {
+    "jupyterhub.handlers": (),
+    "jupyterhub.handlers.pages": ("HealthCheckHandler",),
+    "jupyterhub.orm": (),
+    "jupyterhub.roles": (),
+    "requests": (),
+    "sqlalchemy": (),
+    "sqlalchemy.exc": ("SQLAlchemyError",),
+}
+
+
+class _PutOff(ModuleType):
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the real module has
+        if name.startswith("__") or sys.modules.get(self.__name__) is self:
+            raise AttributeError(f"{self.__name__}.{name} is needed earlier than berth.session.lean says")
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+@contextmanager
+def imports() -> Iterator[None]:
+    """Import the single-user server inside this."""
+    placed = [name for name in PUT_OFF if name not in sys.modules]
+    for name in placed:
+        module = _PutOff(name)
+        for attribute in PUT_OFF[name]:
+            setattr(module, attribute, type(attribute, (Exception,), {}))
+        sys.modules[name] = module
+    try:
+        yield
+    finally:
+        for name in placed:
+            del sys.modules[name]

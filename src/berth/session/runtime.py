@@ -1,0 +1,145 @@
+"""The session's private directory on the node's own disk, and its log.
+
+Kernels' sockets and connection files must be where only the user reaches them (0700), on a local
+file system (unix sockets and locks on network file systems fail), and under a short path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from berth.session.errors import SessionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Self
+
+_MAX_PATH: Final = 48
+"""Bytes: a unix socket's path may have 107, of which a kernel's file name takes 49."""
+
+_LOCK_SECONDS: Final = 60
+"""A directory younger than this may belong to a session that is about to lock it."""
+
+_LOGS_KEPT: Final = 20
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The private directory; as a context manager it is removed on leaving."""
+
+    path: Path
+    lock: int
+
+    def __enter__(self) -> Self:
+        """Give the directory itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove the directory; what cannot be removed is left to the next session."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self.lock)
+
+
+def create(places: Iterable[str]) -> Runtime:
+    """Make the private directory in the first place that is usable (short, writable, not full).
+
+    Directories that sessions of the same user left behind when they were killed are removed.
+    """
+    reasons = []
+    for place in places:
+        if len(os.fsencode(place)) > _MAX_PATH - len("/berth-12345678"):
+            reasons.append(f"{place}: the path is too long")
+            continue
+        try:
+            _remove_stale(Path(place))
+            return _create(place)
+        except OSError as error:
+            reasons.append(f"{place}: {error.strerror}")
+    raise SessionError("no place for the session's private directory (" + "; ".join(reasons) + ")")
+
+
+def _create(place: str) -> Runtime:
+    path = Path(tempfile.mkdtemp(prefix="berth-", dir=place))
+    try:
+        probe = path / "probe"
+        probe.write_bytes(b"x" * 4096)  # on a full disk, fail here and not later
+        probe.unlink()
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Says that the session lives; systemd-tmpfiles leaves a locked directory alone, too.
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return Runtime(path, lock)
+
+
+def _remove_stale(place: Path) -> None:
+    for path in place.glob("berth-????????"):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            locked_by_now = time.time() - status.st_mtime > _LOCK_SECONDS
+            if status.st_uid == os.getuid() and locked_by_now and not _in_use(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _in_use(path: Path) -> bool:
+    lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(lock)
+    return False
+
+
+def open_log(home: Path, runtime: Path, job_id: str) -> Path:
+    """Send stdout and stderr to a log in the home, or beside the sockets if that cannot be written.
+
+    A home that is full, read-only or missing must not keep a session from starting.
+    """
+    name = f"session-{job_id}.log"
+    try:
+        directory = home / ".berth" / "log"
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_old_logs(directory)
+        return _redirect(directory / name)
+    except OSError as error:
+        path = _redirect(runtime / name)
+        sys.stderr.write(f"the log is here because the home cannot be written: {error}\n")
+        return path
+
+
+def _redirect(path: Path) -> Path:
+    log = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(log, b"session starts\n")
+        os.fsync(log)  # a quota may only show now
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+    finally:
+        os.close(log)
+    return path
+
+
+def _remove_old_logs(directory: Path) -> None:
+    logs = sorted(directory.glob("session-*.log"), key=lambda path: path.stat().st_mtime)
+    for path in logs[: 1 - _LOGS_KEPT]:
+        path.unlink(missing_ok=True)

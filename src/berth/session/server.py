@@ -1,0 +1,178 @@
+"""The single-user server of JupyterHub, on a socket that is bound already, reporting by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from typing import Any, ClassVar, Final
+
+from jupyter_server.serverapp import ServerApp
+from traitlets import Bool, default
+from traitlets.config import Config
+
+from berth.session import kernels, lean
+from berth.session.launch import Launch
+from berth.session.report import Outcome, report
+from berth.session.sockets import port_of
+
+with lean.imports():
+    import jupyterlab.labapp  # noqa: F401 - the extension is loaded later, by its name
+    from jupyterhub.httpclient import fetch
+    from jupyterhub.services.auth import HubOAuth
+    from jupyterhub.singleuser.extension import JupyterHubIdentityProvider, JupyterHubSingleUser
+
+_LOG: Final = logging.getLogger(__name__)
+_CLEANUP_SECONDS: Final = 10.0
+"""Slurm kills what is left KillWait (30 s by default) after it asked the job to end."""
+_ANSWER_SECONDS: Final = 30.0
+
+
+class SessionServerApp(ServerApp):
+    """A Jupyter server that serves on the session's socket and leaves nothing behind."""
+
+    launch: ClassVar[Launch]
+    no_browser_open_file = Bool(default_value=True)
+
+    @property
+    def config_file_paths(self) -> list[str]:
+        """Read configuration from the layer only: neither the home's nor the node's /etc/jupyter."""
+        return [str(self.launch.layer / "etc" / "jupyter")]
+
+    def _find_http_port(self) -> None:
+        self.port = port_of(self.launch.listener)
+
+    def _bind_http_server(self) -> None:
+        self.http_server.add_sockets([self.launch.listener])
+
+    def write_server_info_file(self) -> None:
+        """Write nothing: that file would hold the session's token."""
+
+    async def _cleanup(self) -> None:
+        try:
+            await asyncio.wait_for(super()._cleanup(), _CLEANUP_SECONDS)
+        except TimeoutError:
+            _LOG.warning("kernels did not end within %d s; Slurm ends them", _CLEANUP_SECONDS)
+
+
+class SessionIdentityProvider(JupyterHubIdentityProvider):  # type: ignore[misc, unused-ignore]
+    """Users are identified by the hub; the token comes from memory, not from the environment."""
+
+    @default("hub_auth")
+    def _hub_auth_with_token(self) -> HubOAuth:
+        return HubOAuth(parent=self, api_token=SessionServerApp.launch.assignment.token)
+
+
+class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-ignore]
+    """The single-user extension, started with a session's `Launch`."""
+
+    name = app_namespace = "jupyterhub-singleuser"
+    serverapp_class = SessionServerApp
+    load_other_extensions = False
+    _report_task: asyncio.Task[None] | None = None
+
+    @classmethod
+    def get_extension_package(cls) -> str:
+        """Name the module that holds `_jupyter_server_extension_points` for this class."""
+        return __name__
+
+    @default("hub_auth")
+    def _hub_auth_with_token(self) -> HubOAuth:
+        return HubOAuth(parent=self, api_token=SessionServerApp.launch.assignment.token)
+
+    def load_config_file(self) -> None:
+        """Load the extension's configuration, then set the identity provider that has the token."""
+        super().load_config_file()
+        identity = Config({"ServerApp": {"identity_provider_class": SessionIdentityProvider}})
+        self.config.merge(identity)
+        self.serverapp.update_config(identity)
+
+    async def check_hub_version(self) -> None:
+        """Ask nothing: it would cost a round trip, and a restarting hub would end the session.
+
+        Hub and layer are deployed by one project; the answer to the report carries the version.
+        """
+
+    async def _start_jupyter_server_extension(self, serverapp: SessionServerApp) -> None:
+        # The event loop runs and the socket is served from here on.
+        launch = serverapp.launch
+        await asyncio.to_thread(launch.profile.apply, os.environ)
+        self._report_task = asyncio.create_task(self._report(serverapp))
+
+    async def _report(self, serverapp: SessionServerApp) -> None:
+        launch = serverapp.launch
+        message = {"port": port_of(launch.listener), "ready": True}
+
+        async def send() -> int:
+            answer = await fetch(
+                launch.assignment.report_url,
+                method="POST",
+                json=message,
+                headers={"Authorization": f"token {launch.assignment.token}"},
+                raise_for_status=False,
+                timeout=_timeout(),
+                **self.hub_http_client_opts,
+            )
+            answer.release()
+            status: int = answer.status
+            return status
+
+        outcome = await report(send, launch.settings.refused_minutes * 60)
+        if outcome is Outcome.ACKNOWLEDGED:
+            _LOG.info("the hub knows that this session serves on port %d", message["port"])
+            return
+        _LOG.critical(
+            "the hub has denied to know this session for %d minutes: it ends", launch.settings.refused_minutes
+        )
+        serverapp.stop()
+
+
+def _timeout() -> Any:  # noqa: ANN401 - the client library's own type
+    from aiohttp import ClientTimeout
+
+    return ClientTimeout(total=_ANSWER_SECONDS)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    return [{"module": __name__, "app": SessionSingleUser}]
+
+
+def configuration(launch: Launch) -> Config:
+    """Compose the server's configuration; nothing of it comes from files that users can write."""
+    layer = launch.layer
+    lab = layer / "share" / "jupyter"
+    config = Config(kernels.config(launch.settings.kernel_oom_score_adj))
+    config.ServerApp.update(
+        jpserver_extensions=dict.fromkeys(launch.settings.extensions, True),
+        root_dir=str(launch.assignment.home),
+        cookie_secret=secrets.token_bytes(32),
+        terminado_settings={"shell_command": _shell(launch)},
+    )
+    config.LabApp.update(
+        app_dir=str(lab / "lab"),
+        labextensions_path=[str(lab / "labextensions")],
+        extension_manager="readonly",
+        check_for_updates_class="jupyterlab.NeverCheckForUpdate",
+        news_url=None,
+    )
+    return config
+
+
+def _shell(launch: Launch) -> list[str]:
+    shell = os.environ.get("SHELL") or "/bin/bash"
+    rcfile = os.path.join(os.path.dirname(launch.settings.profile), "bashrc")
+    command = (
+        [shell, "--rcfile", rcfile] if shell.endswith("/bash") and os.path.exists(rcfile) else [shell, "-l"]
+    )
+    return kernels.first_to_go(launch.settings.kernel_oom_score_adj, command)
+
+
+def serve(launch: Launch) -> None:
+    """Run the server until it is stopped."""
+    SessionServerApp.launch = launch
+    server = SessionSingleUser.initialize_server(argv=[], config=configuration(launch))
+    # Only the imports had to do without the programs on the PATH.
+    os.environ["PATH"] = launch.path
+    server.start()
