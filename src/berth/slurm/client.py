@@ -26,7 +26,9 @@ _REFUSALS = re.compile(
 )
 # Users' and sites' settings of these commands' output; the answers must not depend on them.
 _FOREIGN = ("SQUEUE_", "SINFO_", "SACCT_", "SCONTROL_", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT")
-_SETTINGS = {"SLURM_TIME_FORMAT": "%s", "LC_ALL": "C.UTF-8"}
+_SETTINGS = {"LC_ALL": "C.UTF-8"}
+# The text form of scontrol then holds Unix times. In 22.05, sacct could not read its own --starttime with it.
+_SCONTROL_SETTINGS = {"SLURM_TIME_FORMAT": "%s"}
 _MESSAGE_LENGTH = 500
 
 
@@ -57,7 +59,7 @@ async def run(argv: list[str], timeout: float) -> str:  # noqa: ASYNC109 - the p
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
+            env=_environment(argv),
             start_new_session=True,
         )
     except OSError as error:
@@ -108,9 +110,9 @@ def _described(errors: object) -> str:
     return str(first)[:_MESSAGE_LENGTH]
 
 
-def _environment() -> dict[str, str]:
+def _environment(argv: list[str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
-    return kept | _SETTINGS
+    return kept | _SETTINGS | (_SCONTROL_SETTINGS if Path(argv[0]).name == "scontrol" else {})
 
 
 def _failure(argv: list[str], status: int | None, printed: bytes) -> SlurmError:

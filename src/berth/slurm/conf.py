@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from berth.slurm.errors import SlurmValueError
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Slurm ends a line at "#" even inside quotes, and has no way to write a quote or a line break.
-_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\"#\\]")
+# Slurm ends a line at "#" even inside quotes, and has no way to write a quote; a backslash continues a line.
+_FORBIDDEN = frozenset('"#\\')
 _NEEDS_QUOTES = re.compile(r"[\s=]")
 
 
@@ -38,7 +38,7 @@ def _key(key: object) -> str:
 def _written(key: object, value: object) -> str:
     """Write one value, quoted where Slurm would otherwise end it too early."""
     text = _text(key, value)
-    if not text or _FORBIDDEN.search(text):
+    if not text or not text.isprintable() or _FORBIDDEN & set(text):
         raise SlurmValueError(f"{key}: {text!r} is empty or has a character that Slurm cannot read back")
     return f'"{text}"' if _NEEDS_QUOTES.search(text) else text
 

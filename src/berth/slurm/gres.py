@@ -12,7 +12,7 @@ from berth.slurm.units import text_of
 GPU = "gpu"
 
 _ABSENT = frozenset({"", "(null)", "N/A"})
-_WORD = r"[A-Za-z0-9._+-]+"
+_WORD = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 _ITEM = re.compile(
     rf"(?:gres[:/])?(?P<name>{_WORD})"
     rf"(?::(?P<type>\(null\)|(?![0-9]+[KMGTP]?(?:[=(,]|:no_consume|$)){_WORD}))?"

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping
 
 from berth.slurm.errors import SlurmValueError
 from berth.slurm.units import text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 # As many as Slurm itself accepts in one expression (MAX_RANGE in its hostlist.c).
 MAX_NAMES = 65536
@@ -31,8 +28,8 @@ def fold(names: Iterable[str]) -> str:
     Raises:
         SlurmValueError: a name is not text, or holds a character that no host name has.
     """
-    if isinstance(names, str):
-        raise SlurmValueError(f"expected a list of names, got the text {names!r}")
+    if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
+        raise SlurmValueError(f"expected a list of names, got {names!r}")
     stems: dict[str, list[str]] = {}
     for name in sorted({_checked(name) for name in names}):
         match = _TRAILING_NUMBER.fullmatch(name)

@@ -30,6 +30,17 @@ _PARTITION_KEYS = frozenset(
 )
 
 
+# Parameters that have a key of their own in a description, so that "options" may not set them.
+_NODE_PARAMETERS = frozenset(
+    {"NodeName", "NodeAddr", "CPUs", "Sockets", "CoresPerSocket", "ThreadsPerCore", "RealMemory"}
+    | {"Gres", "Feature", "Features", "State"},
+)
+_PARTITION_PARAMETERS = frozenset(
+    {"PartitionName", "Nodes", "Default", "OverSubscribe", "Shared", "MaxTime", "DefaultTime", "State"}
+    | {"DefMemPerCPU", "MaxMemPerNode", "AllowAccounts", "AllowGroups"},
+)
+
+
 def nodes(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
     """Write the ``NodeName`` rows of ``slurm.conf``, nodes that are equal folded into one row.
 
@@ -108,7 +119,7 @@ def _node(item: Item) -> Row:
     row |= {"CPUs": item.number("cpus")} | _topology(item)
     row |= {"RealMemory": memory, "Gres": _gres_text(item) or None}
     row |= {"Feature": ",".join(item.texts("features")) or None, "State": "UNKNOWN"}
-    return _with_options(item, row)
+    return _with_options(item, row, _NODE_PARAMETERS)
 
 
 def _topology(item: Item) -> Row:
@@ -188,7 +199,7 @@ def _partition(item: Item, known: frozenset[str]) -> Row:
     row |= {"AllowAccounts": ",".join(item.texts("allow_accounts")) or None}
     row |= {"AllowGroups": ",".join(item.texts("allow_groups")) or None}
     row |= {"State": _choice(item, "state", _STATES.__contains__) or "UP"}
-    return _with_options(item, row)
+    return _with_options(item, row, _PARTITION_PARAMETERS)
 
 
 def _members(item: Item, known: frozenset[str]) -> str:
@@ -221,11 +232,12 @@ def _times(item: Item) -> Row:
     return {word: units.duration(limit) for word, limit in found.items()}
 
 
-def _with_options(item: Item, row: Row) -> Row:
-    """Add the free parameters of *item* to the ones that are set in *row*."""
+def _with_options(item: Item, row: Row, own: frozenset[str]) -> Row:
+    """Add the free parameters of *item* to those that are set in *row*; Slurm ignores their case."""
     written = {key: value for key, value in row.items() if value is not None}
+    taken = {word.lower() for word in own}
     for key, value in item.mapping("options").items():
-        if key.lower() in {word.lower() for word in [*row, "NodeName"]}:
+        if key.lower() in taken:
             raise item.error("options", f"{key} has a key of its own")
         written[key] = value
     return written

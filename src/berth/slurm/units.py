@@ -20,7 +20,7 @@ _TIME = re.compile(
     rf"|(?:(?:(?P<hours>{_NUMBER}):)?(?P<minutes>{_NUMBER}):(?P<seconds>{_NUMBER}))"
     rf"|(?P<only>{_NUMBER})",
 )
-_SIZE = re.compile(r"(?P<number>[0-9]{1,15})(?P<unit>[KMGTP]?)", re.IGNORECASE)
+_SIZE = re.compile(r"(?P<number>[0-9]{1,16})(?P<unit>[KMGTP]?)", re.IGNORECASE)
 _KIBIBYTES = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3, "P": 1024**4}
 
 
