@@ -25,7 +25,7 @@ log = logging.getLogger("berth.janitor")
 
 def restore(service: Service, session: Session) -> None:
     """Take up the abandoned sessions that the database remembers."""
-    for row in session.query(orm.Spawner).filter(orm.Spawner.state.isnot(None)):
+    for row in session.query(orm.Spawner):
         for stored in (row.state or {}).get("abandoned", []):
             record = SessionRecord.from_dict(stored)
             service.follow(Followed(row.user.name, row.name, record, abandoned=True))
@@ -45,7 +45,7 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
     if record.job_id is None and (found := snapshot.job_named(record.job_name, item.user)):
         record.job_id = found.job_id
         service.update_watch()
-    job = snapshot.job(record.job_id) if record.job_id is not None else None
+    job = snapshot.job(record.job_id, record.job_name, item.user)
     part = snapshot.jobs_part
     never = (
         record.job_id is None

@@ -44,7 +44,8 @@ class Launch:
 
     def job(self) -> Job | None:
         """Return what is known of the job, None when nothing is."""
-        return None if self.record.job_id is None else self.service.collector.snapshot.job(self.record.job_id)
+        snapshot = self.service.collector.snapshot
+        return snapshot.job(self.record.job_id, self.record.job_name, self.user)
 
     async def submit(self, chosen: SessionOptions, environment: Mapping[str, str]) -> None:
         """Submit through the helper. Raises NeverQueued on a clear no; an unknown answer is settled later."""

@@ -38,9 +38,16 @@ class Snapshot:
     nodes_part: Part = Part()
     accounts_part: Part = Part()
 
-    def job(self, job_id: int) -> Job | None:
-        """Return the record of a job: from the queue, else from accounting, else None (not known)."""
-        return self.jobs.get(job_id) or self.ended.get(job_id)
+    def job(self, job_id: int | None, name: str, user: str) -> Job | None:
+        """Return a job: from the queue, else from accounting, else None (not known).
+
+        Name and owner must fit too: the number came from a process of the user's.
+        """
+        for jobs in (self.jobs, self.ended):
+            job = jobs.get(job_id) if job_id is not None else None
+            if job is not None and (job.name, job.user) == (name, user):
+                return job
+        return None
 
     def job_named(self, name: str, user: str) -> Job | None:
         """Find a job by its name **and** owner: anybody may give any name to a job of their own."""

@@ -83,9 +83,7 @@ class BerthSpawner(SlurmSpawner):
         return self.record.token_id if self.record is not None else None
 
     def _job(self) -> Job | None:
-        if self.record is None or self.record.job_id is None:
-            return None
-        return self.service.collector.snapshot.job(self.record.job_id)
+        return None if self.record is None else self._launch(self.record).job()
 
     # --- state -----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from berth.hub import service as service_module
 from berth.hub.service import Service
 from berth.hub.snapshot import Part, Snapshot, Watch
 from berth.hub.spawner import BerthSpawner
-from tests.unit.hub.factories import FORM, HUB, RELEASE, snapshot
+from tests.unit.hub.factories import FORM, HUB, JOB, RELEASE, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +33,7 @@ class ScriptedCollector:
     snapshot: Snapshot = field(default_factory=snapshot)
     watch: Watch = field(default_factory=Watch)
     woken: int = 0
+    submitted_name: str = ""
 
     def start(self) -> None:
         """Nothing runs."""
@@ -43,14 +44,18 @@ class ScriptedCollector:
     def set_watch(self, watch: Watch) -> None:
         self.watch = watch
 
+    def _named(self, item: Job) -> Job:
+        """Give a job the name that was submitted, unless the test gave it one."""
+        return replace(item, name=self.submitted_name) if item.name == JOB.name else item
+
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - as the real one
         await asyncio.sleep(min(timeout, 0.01))
 
     def publish(self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = ()) -> None:
         self.snapshot = replace(
             self.snapshot,
-            jobs={item.job_id: item for item in jobs},
-            ended={item.job_id: item for item in ended},
+            jobs={item.job_id: self._named(item) for item in jobs},
+            ended={item.job_id: self._named(item) for item in ended},
             jobs_part=Part(asked_at or self.snapshot.jobs_part.asked_at),
         )
 
@@ -60,6 +65,7 @@ class ScriptedHelper:
     """Answers what the test put in; remembers what was asked and what the database held then."""
 
     database: Any
+    collector: ScriptedCollector
     answer: SubmitResult = field(default_factory=lambda: SubmitResult(Verdict.OK, 7))
     gate: asyncio.Event | None = None
     submitted: list[dict[str, Any]] = field(default_factory=list)
@@ -72,6 +78,7 @@ class ScriptedHelper:
         self.submitted.append(
             {"user": user, "name": job_name, "layer": layer, "resources": resources, "env": dict(environment)}
         )
+        self.collector.submitted_name = job_name
         fresh = self.database.session_factory()
         self.stored_at_submission += [row.state for row in fresh.query(orm.Spawner)]
         fresh.close()
@@ -129,7 +136,8 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     roles.grant_role(database, entity=row, rolename="user")
     database.commit()
     service = Service(HUB, FORM)
-    collector, helper = ScriptedCollector(), ScriptedHelper(database)
+    collector = ScriptedCollector()
+    helper = ScriptedHelper(database, collector)
     service.collector = collector  # type: ignore[assignment]
     service.helper = helper  # type: ignore[assignment]
     releases: tuple[Release, ...] = (RELEASE,)

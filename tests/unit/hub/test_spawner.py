@@ -130,6 +130,17 @@ async def test_an_empty_listing_ends_no_session(stage: Stage) -> None:
     assert await spawner.poll() is None
 
 
+async def test_the_end_of_another_job_with_the_same_number_ends_no_session(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await task
+    stage.collector.publish(job(state="COMPLETED", name="berth-forged"))
+    assert await spawner.poll() is None
+    stage.collector.publish(job(state="COMPLETED", user="mallory"))
+    assert await spawner.poll() is None
+
+
 async def test_a_terminal_state_ends_the_session_and_says_why(stage: Stage) -> None:
     spawner, task = await started(stage)
     spawner.session_reported(40001)
