@@ -16,6 +16,7 @@ from jupyterhub.app import JupyterHub
 from sqlalchemy.orm import selectinload
 
 from berth.hub import janitor, state
+from berth.hub.handlers import HANDLERS
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -41,6 +42,11 @@ class BerthHub(JupyterHub):
         super().init_tornado_settings()
         self._tasks = set()
         self.tornado_settings["berth"] = self.service
+
+    def init_handlers(self) -> None:
+        """Put our own URLs before JupyterHub's, the last of which answers 404 to everything."""
+        super().init_handlers()
+        self.handlers[0:0] = self.add_url_prefix(self.hub_prefix, HANDLERS)
 
     async def init_spawners(self) -> int:
         """Take up every session of the database; returns how many."""

@@ -10,7 +10,6 @@ from typing import Any
 from berth.hub import settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
-from berth.hub.handlers import HANDLERS
 from berth.hub.service import Service
 from berth.hub.spawner import BerthSpawner
 
@@ -50,7 +49,6 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
-    c.JupyterHub.extra_handlers = HANDLERS
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 

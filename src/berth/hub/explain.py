@@ -73,6 +73,17 @@ def _estimate(job: Job, now: float) -> str:
     return f" Slurm expects to start it by {moment}."
 
 
+def running(job: Job, now: float) -> str:
+    """Say what a session has and how long it lives."""
+    gpus = sum(job.gpus.values())
+    has = f"{job.cpus} core{'s' if job.cpus != 1 else ''}, {job.memory_mib} MiB of memory"
+    has += f", {gpus} GPU{'s' if gpus != 1 else ''}" if gpus else ""
+    left = max(0, int((job.end_time or now) - now) // 60)
+    until = f"; {left // 60} h {left % 60:02} min left" if job.end_time else ""
+    where = f" on {job.nodes[0]}" if job.nodes else ""
+    return f"Job {job.job_id} runs{where} with {has}{until}."
+
+
 def ended(job: Job) -> str:
     """Say why a session ended and what helps."""
     if job.state == "OUT_OF_MEMORY":

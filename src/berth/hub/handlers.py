@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from berth.hub.service import Service
 
 KEEP_ALIVE_SECONDS = 15.0
+CANCEL_SECONDS = 5.0
+"""How long a cancelled start may take to let go."""
 
 
 class _Report(BaseModel):
@@ -105,7 +107,27 @@ class AvailabilityHandler(BaseHandler):
         raise web.HTTPError(403, "log in first")
 
 
+class StopHandler(BaseHandler):
+    """`POST /hub/berth/stop`: the button "Stop my server" and the button "Cancel" of a waiting start.
+
+    A form of our own, so that ending a session needs no JavaScript.
+    """
+
+    @web.authenticated
+    async def post(self) -> None:
+        """Stop or cancel, then show the state of the session."""
+        user = self.current_user
+        spawner = user.spawner
+        if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
+            spawner._spawn_future.cancel()  # noqa: SLF001
+            await asyncio.wait({spawner._spawn_future}, timeout=CANCEL_SECONDS)  # noqa: SLF001
+        if spawner.active and not spawner.pending:
+            await self.stop_single_user(user)
+        self.redirect(self.hub.base_url + "home")
+
+
 HANDLERS: list[tuple[str, Any]] = [
     (r"/api/berth/session", SessionReportHandler),
     (r"/berth/api/availability", AvailabilityHandler),
+    (r"/berth/stop", StopHandler),
 ]

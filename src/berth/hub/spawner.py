@@ -250,6 +250,18 @@ class BerthSpawner(SlurmSpawner):
                 yield {"progress": 20 if job is None else 70 if job.running else 40, "message": text}
             await self.service.collector.changed(CHECK_SECONDS)
 
+    @property
+    def summary(self) -> str:
+        """What is known of the session, in a sentence for its user's pages."""
+        job = self._job()
+        if self.pending == "stop":
+            return "Your session is being stopped; its GPUs are free in a moment."
+        if self.record is None:
+            return self.last_end or "No session is running."
+        if not self.ready or job is None:
+            return explain.waiting(job, self.service.collector.snapshot.jobs_part.asked_at)
+        return explain.running(job, time.time())
+
     async def poll(self) -> int | None:
         """Return None while the session lives as far as is known, its exit code once its end is proven."""
         if self.record is None:
