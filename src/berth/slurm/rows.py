@@ -30,17 +30,6 @@ _PARTITION_KEYS = frozenset(
 )
 
 
-# Parameters that have a key of their own in a description, so that "options" may not set them.
-_NODE_PARAMETERS = frozenset(
-    {"NodeName", "NodeAddr", "CPUs", "Sockets", "CoresPerSocket", "ThreadsPerCore", "RealMemory"}
-    | {"Gres", "Feature", "Features", "State"},
-)
-_PARTITION_PARAMETERS = frozenset(
-    {"PartitionName", "Nodes", "Default", "OverSubscribe", "Shared", "MaxTime", "DefaultTime", "State"}
-    | {"DefMemPerCPU", "MaxMemPerNode", "AllowAccounts", "AllowGroups"},
-)
-
-
 def nodes(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
     """Write the ``NodeName`` rows of ``slurm.conf``, nodes that are equal folded into one row.
 
@@ -119,7 +108,7 @@ def _node(item: Item) -> Row:
     row |= {"CPUs": item.number("cpus")} | _topology(item)
     row |= {"RealMemory": memory, "Gres": _gres_text(item) or None}
     row |= {"Feature": ",".join(item.texts("features")) or None, "State": "UNKNOWN"}
-    return _with_options(item, row, _NODE_PARAMETERS)
+    return _with_options(item, row)
 
 
 def _topology(item: Item) -> Row:
@@ -136,7 +125,7 @@ def _topology(item: Item) -> Row:
 
 
 def _gpus(item: Item) -> list[Item]:
-    """Return the described groups of GPUs; Slurm wants all or none of them to have a type and files."""
+    """Return the described groups of GPUs; slurmd ends if only some of them have a type, or files."""
     groups = item.items("gpus", _GPU_KEYS)
     for key in ("type", "files"):
         if len({group.has(key) for group in groups}) > 1:
@@ -155,7 +144,7 @@ def _gres_text(item: Item) -> str:
 
 def _gpu_type(group: Item) -> str:
     kind = group.optional_text("type") or ""
-    if kind and re.fullmatch(r"(?![0-9]+$)[A-Za-z0-9._-]+", kind) is None:
+    if kind and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", kind) is None:
         raise group.error("type", f"{kind!r} is not a word such as a100")
     return kind
 
@@ -199,7 +188,7 @@ def _partition(item: Item, known: frozenset[str]) -> Row:
     row |= {"AllowAccounts": ",".join(item.texts("allow_accounts")) or None}
     row |= {"AllowGroups": ",".join(item.texts("allow_groups")) or None}
     row |= {"State": _choice(item, "state", _STATES.__contains__) or "UP"}
-    return _with_options(item, row, _PARTITION_PARAMETERS)
+    return _with_options(item, row)
 
 
 def _members(item: Item, known: frozenset[str]) -> str:
@@ -232,12 +221,12 @@ def _times(item: Item) -> Row:
     return {word: units.duration(limit) for word, limit in found.items()}
 
 
-def _with_options(item: Item, row: Row, own: frozenset[str]) -> Row:
+def _with_options(item: Item, row: Row) -> Row:
     """Add the free parameters of *item* to those that are set in *row*; Slurm ignores their case."""
     written = {key: value for key, value in row.items() if value is not None}
-    taken = {word.lower() for word in own}
+    taken = {key.lower() for key in ("NodeName", *written)}
     for key, value in item.mapping("options").items():
         if key.lower() in taken:
-            raise item.error("options", f"{key} has a key of its own")
+            raise item.error("options", f"{key} is set by another key of this description")
         written[key] = value
     return written

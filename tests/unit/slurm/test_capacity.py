@@ -14,12 +14,12 @@ from tests.unit.slurm import recorded
 NOW = 1000.0
 
 
-def node(name: str = "n1", *states: str, **more: Any) -> Node:  # noqa: ANN401 - the fields of Node
+def node(name: str = "n1", *states: str, **more: Any) -> Node:
     known: dict[str, Any] = {"cpus": 4, "memory_mib": 4000, "alloc_memory_mib": 0, "alloc_cpus": 0}
     return Node(name=name, states=frozenset(states or {"IDLE"}), **(known | more))
 
 
-def job(number: int = 1, cpus: int = 1, *nodes: str, **more: Any) -> Job:  # noqa: ANN401 - the fields of Job
+def job(number: int = 1, cpus: int = 1, *nodes: str, **more: Any) -> Job:
     known: dict[str, Any] = {
         "user": "u",
         "account": "a",

@@ -81,7 +81,7 @@ def test_no_sidecar_is_left_of_a_filter_that_is_gone() -> None:
 
 def test_an_error_of_the_template_itself_is_not_hidden() -> None:
     class _Undefined(list[object]):
-        def __iter__(self) -> Any:  # noqa: ANN401 - it never returns
+        def __iter__(self) -> Any:
             raise LookupError("'x' is undefined")
 
     with pytest.raises(LookupError):

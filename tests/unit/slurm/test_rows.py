@@ -13,7 +13,7 @@ from tests.unit.slurm.strategies import anything, raises_only_our_error
 A100 = {"type": "a100", "count": 2, "files": "/dev/nvidia[0-1]"}
 
 
-def node(name: str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - plain data, as from YAML
+def node(name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "cpus": 4, "memory": "4000M", **more}
 
 
@@ -67,6 +67,11 @@ def test_gpus_without_a_type_or_files_are_counted() -> None:
     assert lines(rows.gres(described)) == ["NodeName=gpu1 Name=gpu Count=2"]
 
 
+def test_a_type_of_gpu_may_be_a_number() -> None:
+    described = [node("gpu1", gpus=[{"type": "3090", "count": 2}])]
+    assert gres.gpu_counts(str(rows.nodes(described)[0]["Gres"])) == {"3090": 2}
+
+
 def test_nodes_that_differ_in_one_thing_are_not_folded() -> None:
     described = [node("n1"), node("n2", memory="4001M"), node("n3", gpus=[A100]), node("n4", address="x")]
     assert [row["NodeName"] for row in rows.nodes(described)] == ["n1", "n2", "n3", "n4"]
@@ -98,14 +103,14 @@ def test_nodes_that_differ_in_one_thing_are_not_folded() -> None:
         (node("gpu1", gpus=[A100, {"type": "h100", "count": 1}]), "either every group of GPUs has 'files'"),
         (node("gpu1", gpus=[A100, A100 | {"type": "h100"}]), "named twice"),
         (node("gpu1", gpus={"count": 1}), "expected a list of descriptions"),
-        (node("gpu1", options={"RealMemory": 5}), "RealMemory has a key of its own"),
-        (node("gpu1", options={"nodename": "x"}), "nodename has a key of its own"),
+        (node("gpu1", options={"RealMemory": 5}), "RealMemory is set by another key"),
+        (node("gpu1", options={"nodename": "x"}), "nodename is set by another key"),
         (node("gpu1", options={5: 5}), "the key 5 is not text"),
         (node("gpu1", features=[1]), "features: expected text, got 1"),
         ("gpu1", "expected a mapping"),
     ],
 )
-def test_a_wrong_node_is_refused_with_a_sentence_that_names_it(broken: Any, sentence: str) -> None:  # noqa: ANN401
+def test_a_wrong_node_is_refused_with_a_sentence_that_names_it(broken: Any, sentence: str) -> None:
     function = rows.gres if "files" in sentence or "twice" in sentence or "path" in sentence else rows.nodes
     with pytest.raises(SlurmValueError) as caught:
         function([node("good"), broken])
@@ -180,7 +185,7 @@ def test_a_partition_is_written(partition: dict[str, Any], expected: str) -> Non
         ({"max_time": "60", "default_time": "UNLIMITED"}, "default_time: is longer than max_time"),
         ({"default": "yes"}, "default: expected true or false, got 'yes'"),
         ({"overcommit": 1}, "partition p: unknown key overcommit"),
-        ({"options": {"MaxTime": "5"}}, "MaxTime has a key of its own"),
+        ({"max_time": "60", "options": {"maxtime": "5"}}, "options: maxtime is set by another key"),
     ],
 )
 def test_a_wrong_partition_is_refused_with_a_sentence(broken: dict[str, Any], sentence: str) -> None:
