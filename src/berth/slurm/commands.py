@@ -78,8 +78,9 @@ class Commands:
         return self._sacctmgr("user", "user,defaultaccount")
 
     def _show(self, what: str, *names: str) -> list[str]:
-        form = "--oneliner" if self.version < SCONTROL_HAS_JSON else "--json"
-        return [self._program("scontrol"), "--all", "show", what, *names, form]
+        if self.version < SCONTROL_HAS_JSON:
+            return [self._program("scontrol"), "--all", "--oneliner", "show", what, *names]
+        return [self._program("scontrol"), "--all", "show", what, *names, "--json"]
 
     def _sacctmgr(self, what: str, fields: str) -> list[str]:
         return [self._program("sacctmgr"), "--noheader", "--parsable2", "show", what, f"format={fields}"]

@@ -42,8 +42,8 @@ def test_commands_name_the_program_by_its_path_and_take_no_shell() -> None:
 
 def test_a_slurm_whose_scontrol_has_no_json_is_asked_otherwise() -> None:
     assert OLD.nodes("gpu1") == ["/opt/slurm/bin/sinfo", "--json"]
-    assert OLD.partition("p") == ["/opt/slurm/bin/scontrol", "--all", "show", "partition", "p", "--oneliner"]
-    assert OLD.reservations() == ["/opt/slurm/bin/scontrol", "--all", "show", "reservation", "--oneliner"]
+    assert OLD.partition("p") == ["/opt/slurm/bin/scontrol", "--all", "--oneliner", "show", "partition", "p"]
+    assert OLD.reservations() == ["/opt/slurm/bin/scontrol", "--all", "--oneliner", "show", "reservation"]
     assert OLD.jobs("p")[-1] == "--json"
 
 
