@@ -11,7 +11,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
 from tests.lab.machines import LOGIN, RESULTS, Machine, lab
-from tests.lab.waiting import until
+from tests.lab.waiting import TooLateError, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,12 @@ class Window:
         def found() -> list[WebElement]:
             return [item for item in self.all(css) if text in words(item)]
 
-        return until(found, f"{css} {text!r} at {self.path}", seconds)[0]
+        try:
+            return until(found, f"{css} {text!r}", seconds)[0]
+        except TooLateError as error:
+            self.picture("not-seen")
+            message = f"{error} at {self.path}, which says: {self.text[:500]}"
+            raise TooLateError(message) from error
 
     def field(self, label: str) -> WebElement:
         """The input or menu that belongs to a visible label."""
@@ -93,7 +98,7 @@ class Window:
         self.field("Password").send_keys(lab().passwords()[user])
         self.see("#login_submit").click()
 
-    def script(self, source: str, *arguments: Any) -> Any:  # noqa: ANN401 - JSON, as selenium gives it
+    def script(self, source: str, *arguments: Any) -> Any:
         """Run JavaScript in the page and return its value."""
         return self.driver.execute_script(source, *arguments)
 

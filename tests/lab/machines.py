@@ -60,10 +60,10 @@ class Machine:
         self.container = f"{lab().prefix}-{name}"
         self.host: Any = testinfra.get_host(f"docker://{self.container}")
 
-    def _as(self, user: str) -> Any:  # noqa: ANN401 - testinfra ships no types
+    def _as(self, user: str) -> Any:
         return testinfra.get_host(f"docker://{user}@{self.container}") if user != "root" else self.host
 
-    def attempt(self, *argv: str, user: str = "root") -> Any:  # noqa: ANN401 - testinfra's CommandResult
+    def attempt(self, *argv: str, user: str = "root") -> Any:
         """Run a command and return its result (`rc`, `stdout`, `stderr`), whatever it is."""
         return self._as(user).run(" ".join(["%s"] * len(argv)), *argv)
 
@@ -81,7 +81,7 @@ class Machine:
         """Run a script of sh that has to succeed."""
         return self.run("sh", "-euc", script, user=user)
 
-    def python(self, script: str, *arguments: str, user: str = "root") -> Any:  # noqa: ANN401 - JSON
+    def python(self, script: str, *arguments: str, user: str = "root") -> Any:
         """Run a script of the system's Python; return the JSON document that it prints."""
         return json.loads(self.run("python3", "-c", script, *arguments, user=user))
 

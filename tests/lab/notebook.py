@@ -78,7 +78,7 @@ class Kernel:
             elif kind == "status" and content["execution_state"] == "idle":
                 return printed.strip()
 
-    def value(self, expression: str) -> Any:  # noqa: ANN401 - JSON
+    def value(self, expression: str) -> Any:
         """The value of a Python expression, through JSON."""
         return json.loads(self.run(f"import json; print(json.dumps({expression}))"))
 

@@ -33,7 +33,9 @@ class Form:
 
     def label(self, label: str) -> Field:
         """The field that people know under a label."""
-        return next(field for field in self.fields.values() if field.label == label)
+        found = [field for field in self.fields.values() if field.label == label]
+        assert len(found) == 1, f"the form has {[field.label for field in self.fields.values()]}, not {label}"
+        return found[0]
 
 
 def parse(response: httpx.Response) -> BeautifulSoup:

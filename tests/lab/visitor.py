@@ -62,14 +62,14 @@ class Visitor:
         """The header `Cookie` that a browser sends to a path."""
         return str(self.http.build_request("GET", path).headers.get("Cookie", ""))
 
-    def call(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+    def call(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Make a request as the pages' scripts do: with cookies and the XSRF token."""
         headers = {"X-XSRFToken": self.xsrf(path), **options.pop("headers", {})}
         return self.http.request(method, path, headers=headers, **options)
 
     # --- the hub ----------------------------------------------------------------------------------
 
-    def hub(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+    def hub(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the hub's API."""
         return self.call(method, f"/hub/api/{path}", **options)
 
@@ -119,10 +119,18 @@ class Visitor:
         """What the hub says of a start that failed."""
         return pages.text(self.http.get(f"/hub/spawn-pending/{self.name}"))[:800]
 
+    def press_stop(self) -> None:
+        """Press "Stop my server", which cancels a start as well; do nothing where there is no session."""
+        page = self.http.get("/hub/home")
+        if pages.parse(page).select_one("form[action$='/berth/stop']") is None:
+            return
+        form = pages.form(page)
+        answer = self.http.post(str(page.url.join(form.action)), data=form.hidden)
+        assert answer.status_code == 200, answer.text
+
     def stop(self) -> None:
-        """Press "Stop my server" and wait until the hub says that it is gone."""
-        answer = self.hub("DELETE", f"users/{self.name}/server")
-        assert answer.status_code in {202, 204, 400, 404}, answer.text
+        """Stop the session and wait until the hub says that it is gone."""
+        self.press_stop()
         until(lambda: self.server() is None, f"no session of {self.name}", STOP_SECONDS)
 
     # --- the session ------------------------------------------------------------------------------
@@ -131,7 +139,7 @@ class Visitor:
         """Open the session at the bare URL, as a browser that follows every redirect."""
         return self.http.get("/")
 
-    def lab(self, method: str, path: str, **options: Any) -> httpx.Response:  # noqa: ANN401 - httpx's
+    def lab(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API of the session's server."""
         return self.call(method, f"/user/{self.name}/api/{path}", **options)
 
