@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from berth.slurm import capacity
-
 if TYPE_CHECKING:
     from berth.hub.snapshot import Snapshot
 
@@ -45,16 +43,10 @@ class Table:
         return asdict(self)
 
 
-def table(snapshot: Snapshot, shared_by: int, now: float) -> Table:
+def table(snapshot: Snapshot, now: float) -> Table:
     """Return the table at the Unix time `now`; without rows when nothing is known yet."""
     asked_at = min(snapshot.nodes_part.asked_at, snapshot.jobs_part.asked_at)
-    counted = capacity.availability(
-        snapshot.nodes,
-        tuple(snapshot.jobs.values()),
-        snapshot.reservations,
-        shared_by=shared_by,
-        now=now,
-    )
+    counted = snapshot.gpu_rows
     columns = tuple(range(max((row.total for row in counted), default=0) + 1))
     rows = tuple(
         Row(

@@ -1,8 +1,8 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
 It asks for everybody at once, parses the documents outside the hub's event loop, and hands over a reduced
-`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch` objects
-on standard input and snapshots on standard output (see `berth.hub.pipe`).
+`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION SHARED_BY BIN_DIR INTERVAL TIMEOUT`, with `Watch`
+objects on standard input and snapshots on standard output (see `berth.hub.pipe`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from berth.hub import pipe
 from berth.hub.snapshot import Part, Snapshot, Watch
-from berth.slurm import client, records
+from berth.slurm import capacity, client, records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -47,6 +47,8 @@ class Collector:
     """Asks Slurm in rounds and keeps the last answer of each kind."""
 
     partition: str
+    shared_by: int
+    """Users that may share a core: the n of OverSubscribe=FORCE:n."""
     bin_dir: str
     interval: float
     timeout: float
@@ -141,7 +143,20 @@ class Collector:
                 failed = replace(getattr(self.snapshot, part), error=str(error))
                 self.snapshot = replace(self.snapshot, **{part: failed})
             kind.finished(started)
+        if asked:
+            self._count()
         return asked
+
+    def _count(self) -> None:
+        state = self.snapshot
+        rows = capacity.availability(
+            state.nodes,
+            state.jobs.values(),
+            state.reservations,
+            shared_by=self.shared_by,
+            now=time.time(),
+        )
+        self.snapshot = replace(state, gpu_rows=tuple(rows))
 
     @property
     def next_due(self) -> float:
@@ -183,7 +198,7 @@ async def _until_due(collector: Collector, woken: asyncio.Event, not_before: flo
 
 
 async def _main(arguments: list[str]) -> None:
-    partition, bin_dir, interval, timeout = arguments
+    partition, shared_by, bin_dir, interval, timeout = arguments
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
@@ -192,7 +207,7 @@ async def _main(arguments: list[str]) -> None:
         sys.stdout.buffer,
     )
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    collector = Collector(partition, bin_dir, float(interval), float(timeout))
+    collector = Collector(partition, int(shared_by), bin_dir, float(interval), float(timeout))
     await _serve(collector, reader, writer)
 
 

@@ -87,13 +87,14 @@ def running(job: Job, now: float) -> str:
 def ended(job: Job) -> str:
     """Say why a session ended and what helps."""
     if job.state == "OUT_OF_MEMORY":
+        used = f" and used {job.peak_memory_mib} MiB at its peak" if job.peak_memory_mib else ""
         return (
-            f"The session ran out of memory: it had asked for {job.memory_mib} MiB. "
+            f"The session ran out of memory: it had asked for {job.memory_mib} MiB{used}. "
             "Start again with more memory."
         )
     if job.state == "FAILED":
         return (
-            f"The session ended with exit code {job.exit_code}. "
+            f"The session failed{'' if job.exit_code is None else f' with exit code {job.exit_code}'}. "
             "Its log is in ~/.berth; send the job id to the support if it happens again."
         )
     return ENDS.get(job.state, f"The session ended ({job.state}).")

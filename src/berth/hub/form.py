@@ -43,6 +43,6 @@ def render(
         values=values,
         problems=problems,
         last_end=last_end,
-        table=availability.table(service.collector.snapshot, service.form.shared_by, time.time()),
+        table=availability.table(service.collector.snapshot, time.time()),
         links=service.form.links,
     )

@@ -86,7 +86,7 @@ class AvailabilityHandler(BaseHandler):
         await self.finish(self._document(service))
 
     def _document(self, service: Service) -> str:
-        table = availability.table(service.collector.snapshot, service.form.shared_by, time.time())
+        table = availability.table(service.collector.snapshot, time.time())
         return json.dumps(table.to_dict())
 
     async def _stream(self, service: Service) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from berth.helper.client import HelperClient
-from berth.hub import options
+from berth.hub import offer
 from berth.hub.collector import CollectorClient
 from berth.hub.snapshot import Watch
 from berth.releases import catalogue
@@ -20,6 +20,7 @@ from berth.releases import catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from berth.hub.options import Offer
     from berth.hub.settings import FormSettings, HubSettings
     from berth.hub.state import SessionRecord
     from berth.releases.catalogue import Release
@@ -54,7 +55,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
-        self.collector = CollectorClient(self.hub.slurm)
+        self.collector = CollectorClient(self.hub.slurm, self.form.shared_by)
         self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
         self._releases: tuple[Release, ...] = ()
         self._releases_stamp: tuple[int, int] | None = None
@@ -95,14 +96,14 @@ class Service:
             log.warning("The catalogue of releases cannot be used: %s", error)
         return self._releases
 
-    async def offer(self, user: str) -> options.Offer:
+    async def offer(self, user: str) -> Offer:
         """Return what `user` may choose from now; name services are asked outside the event loop."""
         groups, releases = await asyncio.gather(
             asyncio.to_thread(group_names, user),
             asyncio.to_thread(self.releases),
         )
-        person = options.Person(user, groups)
-        return options.offer(person, self.collector.snapshot, self.form, releases, time.time())
+        person = offer.Person(user, groups)
+        return offer.compute(person, self.collector.snapshot, self.form, releases, time.time())
 
 
 def group_names(user: str) -> tuple[str, ...]:

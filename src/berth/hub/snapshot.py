@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from berth.slurm.capacity import GpuRow
     from berth.slurm.records import Association, Job, Node, Partition, Reservation
 
 
@@ -34,6 +35,8 @@ class Snapshot:
     """Answers from accounting about watched jobs that squeue no longer lists, by job id."""
     reservations: tuple[Reservation, ...] = ()
     associations: tuple[Association, ...] = ()
+    gpu_rows: tuple[GpuRow, ...] = ()
+    """Nodes by number of free GPUs; counted by the child, as it takes a while on large clusters."""
     jobs_part: Part = Part()
     nodes_part: Part = Part()
     accounts_part: Part = Part()

@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.hub import options
+from berth.hub import offer, options
 from tests.unit.hub.factories import FORM, NOW, RELEASE, node, reservation, snapshot
 
 
 def offer_for(name: str, **changes: Any) -> options.Offer:
-    person = options.Person(name, ("users",))
-    return options.offer(person, snapshot(**changes), FORM, (RELEASE,), NOW)
+    person = offer.Person(name, ("users",))
+    return offer.compute(person, snapshot(**changes), FORM, (RELEASE,), NOW)
 
 
-def values(offer: options.Offer, field: str) -> list[str]:
-    return [choice.value for choice in offer.choices[field]]
+def values(own: options.Offer, field: str) -> list[str]:
+    return [choice.value for choice in own.choices[field]]
 
 
 def test_defaults_alone_are_a_valid_choice() -> None:
@@ -35,18 +35,18 @@ def test_the_default_account_comes_first() -> None:
 
 
 def test_choices_end_where_the_nodes_and_the_partition_end() -> None:
-    offer = offer_for("alice")
-    assert values(offer, "cores") == ["1", "2", "4"]
-    assert values(offer, "memory") == ["500M", "1000M", "4000M"]
-    assert values(offer, "gpus") == ["0", "a100:1", "a100:2"]
-    assert values(offer, "time") == ["00:30:00", "01:00:00", "08:00:00"]
+    own = offer_for("alice")
+    assert values(own, "cores") == ["1", "2", "4"]
+    assert values(own, "memory") == ["500M", "1000M", "4000M"]
+    assert values(own, "gpus") == ["0", "a100:1", "a100:2"]
+    assert values(own, "time") == ["00:30:00", "01:00:00", "08:00:00"]
 
 
 def test_untyped_gpus_are_offered_without_a_type() -> None:
     untyped = [options.Choice("0", "No GPU"), options.Choice(":1", "1 GPU"), options.Choice(":2", "2 GPUs")]
-    offer = offer_for("alice", nodes=(node(gpus={"": 2}),))
-    assert list(offer.choices["gpus"]) == untyped
-    chosen = offer.validate({"gpus": ":2"})
+    own = offer_for("alice", nodes=(node(gpus={"": 2}),))
+    assert list(own.choices["gpus"]) == untyped
+    chosen = own.validate({"gpus": ":2"})
     assert (chosen.gpus, chosen.gpu_type) == (2, None)
 
 
@@ -58,20 +58,20 @@ def test_a_reservation_is_offered_only_to_who_may_use_it() -> None:
 
 
 def test_a_future_reservation_shows_its_start() -> None:
-    offer = offer_for("bob", reservations=(reservation(start=int(NOW) + 7200, end=int(NOW) + 9000),))
-    assert offer.choices["reservation"][1].text == "course (starts in 2 h 0 min)"
+    own = offer_for("bob", reservations=(reservation(start=int(NOW) + 7200, end=int(NOW) + 9000),))
+    assert own.choices["reservation"][1].text == "course (starts in 2 h 0 min)"
 
 
 def test_a_past_reservation_is_not_offered() -> None:
-    offer = offer_for("bob", reservations=(reservation(start=1, end=int(NOW) - 1),))
-    assert values(offer, "reservation") == [""]
+    own = offer_for("bob", reservations=(reservation(start=1, end=int(NOW) - 1),))
+    assert values(own, "reservation") == [""]
 
 
 def test_a_user_without_account_gets_a_sentence_and_no_session() -> None:
-    offer = offer_for("carol")
-    assert "no Slurm account" in offer.missing
+    own = offer_for("carol")
+    assert "no Slurm account" in own.missing
     with pytest.raises(options.OptionsError, match="no Slurm account"):
-        offer.validate({})
+        own.validate({})
 
 
 def test_every_wrong_field_has_its_own_sentence() -> None:
@@ -98,13 +98,13 @@ _ANYTHING = st.recursive(
 
 @given(st.dictionaries(st.sampled_from(list(options.LABELS)) | st.text(), _ANYTHING, max_size=9))
 def test_no_value_but_an_offered_one_passes(raw: dict[str, Any]) -> None:
-    offer = offer_for("alice")
-    allowed = set(raw) <= set(options.LABELS) and all(raw[name] in values(offer, name) for name in raw)
+    own = offer_for("alice")
+    allowed = set(raw) <= set(options.LABELS) and all(raw[name] in values(own, name) for name in raw)
     if allowed:
-        assert str(offer.validate(raw).cores) in values(offer, "cores")
+        assert str(own.validate(raw).cores) in values(own, "cores")
         return
     with pytest.raises(options.OptionsError) as caught:
-        offer.validate(raw)
+        own.validate(raw)
     assert caught.value.problems
     assert all(sentence.isprintable() for sentence in caught.value.problems.values())
 

@@ -13,7 +13,8 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from berth.helper.client import SubmitResult, Verdict
-from berth.hub.spawner import BadOptions, BerthSpawner
+from berth.hub.formspawner import BadOptions
+from berth.hub.spawner import BerthSpawner
 from tests.unit.hub.factories import NOW, job
 
 if TYPE_CHECKING:
