@@ -29,7 +29,7 @@ def committed() -> tuple[Path, ...]:
     return tuple(path for path in paths if path.is_file())
 
 
-def load(path: Path) -> Any:  # noqa: ANN401 - YAML is what it is
+def load(path: Path) -> Any:
     """The content of one YAML file; None for an empty file."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,10 @@ def test_every_direct_dependency_is_explained() -> None:
 
 
 def installed_collection(name: str) -> str:
-    spec = importlib.util.find_spec("ansible_collections")
-    assert spec
-    assert spec.submodule_search_locations
-    manifest = Path(spec.submodule_search_locations[0]) / name.replace(".", "/") / "MANIFEST.json"
-    info: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]
+    """The version of a collection in the pinned `ansible` package (not in somebody's home)."""
+    manifest = f"ansible_collections/{name.replace('.', '/')}/MANIFEST.json"
+    path = Path(str(distribution("ansible").locate_file(manifest)))
+    info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["collection_info"]
     return str(info["version"])
 
 
