@@ -57,7 +57,7 @@ class SessionReportHandler(APIHandler):
         if report.ready:
             spawner.session_reported(report.port)
         self.set_status(204)
-        await self.finish()
+        self.finish()
 
     def _spawner_of(self, user_name: str, token_id: int) -> BerthSpawner:
         user = self.find_user(user_name)
@@ -83,7 +83,7 @@ class AvailabilityHandler(BaseHandler):
             await self._stream(service)
             return
         self.set_header("Content-Type", "application/json")
-        await self.finish(self._document(service))
+        self.finish(self._document(service))
 
     def _document(self, service: Service) -> str:
         table = availability.table(service.collector.snapshot, time.time())
