@@ -122,7 +122,7 @@ def _hints(snapshot: Snapshot, settings: FormSettings) -> dict[str, str]:
         "reservation": "Leave “None” unless you were given one, for example for a course.",
         "account": "The account that the session is charged to.",
         "cores": f"At most {most_cores} on one node. {shared}",
-        "memory": f"At most {units.format_mebibytes(most_memory)} on one node; memory is yours alone.",
+        "memory": f"At most {mebibytes_text(most_memory)} on one node; memory is yours alone.",
         "gpus": "GPUs are yours alone: stop the session when you are done, so that others can use them.",
         "time": "The session lives this long, whether the browser is open or not."
         + (f" At most {duration_text(most_time)}." if most_time else ""),
@@ -150,7 +150,11 @@ def time_text(text: str) -> str:
 
 def size_text(text: str) -> str:
     """Return a Slurm size for people: `8 GiB`."""
-    mebibytes = units.mebibytes(text)
+    return mebibytes_text(units.mebibytes(text))
+
+
+def mebibytes_text(mebibytes: int) -> str:
+    """Return a number of mebibytes for people."""
     whole, rest = divmod(mebibytes, 1024)
     return f"{whole} GiB" if whole and not rest else f"{mebibytes} MiB"
 
