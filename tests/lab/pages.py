@@ -44,8 +44,9 @@ def parse(response: httpx.Response) -> BeautifulSoup:
 
 
 def text(response: httpx.Response) -> str:
-    """What the page says, white space folded."""
-    return " ".join(parse(response).get_text(" ").split())
+    """What the page says in its main part (or at all), white space folded."""
+    page = parse(response)
+    return " ".join((page.find("main") or page).get_text(" ").split())
 
 
 def form(response: httpx.Response, identity: str = "") -> Form:

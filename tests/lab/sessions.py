@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.lab import pages
 from tests.lab.machines import Machine
 from tests.lab.waiting import until
 
@@ -36,18 +37,21 @@ class Session:
         """The node that it runs on."""
         return Machine(self.job["NodeList"])
 
+    def _listener(self) -> str:
+        """The line of `ss` for the session's socket: the one that others can reach."""
+        rows = listeners(self.node, self.node.run("id", "-u", self.visitor.name))
+        reachable = [row for row in rows if not row.split()[3].startswith("127.")]
+        assert len(reachable) == 1, rows
+        return reachable[0]
+
     def server_pid(self) -> int:
-        """The process on the node that serves: the one that listens in the session's range."""
-        uid = self.node.run("id", "-u", self.visitor.name)
-        rows = listeners(self.node, uid)
-        pids = {int(pid) for row in rows for pid in re.findall(r"pid=(\d+)", row)}
-        assert len(pids) == 1, rows
-        return pids.pop()
+        """The process on the node that serves."""
+        (pid,) = re.findall(r"pid=(\d+)", self._listener())
+        return int(pid)
 
     def port(self) -> int:
         """The port that it serves on."""
-        (row,) = listeners(self.node, self.node.run("id", "-u", self.visitor.name))
-        return int(row.split()[3].rpartition(":")[2])
+        return int(self._listener().split()[3].rpartition(":")[2])
 
 
 def listeners(node: Machine, uid: str) -> list[str]:
@@ -70,7 +74,8 @@ def started(slurm: Slurm, visitor: Visitor, **options: str) -> int:
 
 def said(answer: httpx.Response) -> str:
     """What an answer says, shortened for a message."""
-    return f"{answer.status_code} at {answer.url}: {answer.text[:2000]}"
+    words = pages.text(answer) if "html" in answer.headers.get("Content-Type", "") else answer.text
+    return f"{answer.status_code} at {answer.url.path}: {words[:1500]}"
 
 
 @contextmanager

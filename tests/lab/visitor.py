@@ -84,7 +84,9 @@ class Visitor:
         assert "Start" in form.buttons, pages.text(page)
         values = {name: field.chosen for name, field in form.fields.items()} | chosen
         parts = {name: (None, value) for name, value in (form.hidden | values).items()}
-        return self.http.post(str(page.url.join(form.action)), files=parts)
+        answer = self.http.post(str(page.url.join(form.action)), files=parts, follow_redirects=False)
+        # Followed by hand: httpx would send the Content-Type of the form along, which browsers do not.
+        return self.http.get(answer.headers["Location"]) if answer.is_redirect else answer
 
     def server(self) -> dict[str, Any] | None:
         """What the hub says of this user's session; None when there is none."""
