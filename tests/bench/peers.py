@@ -167,9 +167,8 @@ def _reachable(client: httpx.Client) -> bool:
 
 def _proxy_command(login: Machine) -> str:
     """The command of Berth's own proxy, without its arguments: both hubs use the same one."""
-    started = login.run("systemctl", "show", "--value", "--property=ExecStart", "berth-proxy").split()
-    script = next(word for word in started if word.endswith("bin/configurable-http-proxy"))
-    node = next(word for word in started if word.startswith("/") and word.endswith("bin/node"))
+    words = login.run("ps", "-o", "args=", "-p", login.property("berth-proxy", "MainPID")).split()
+    node, script = words[0], next(word for word in words if word.endswith("bin/configurable-http-proxy"))
     return f"{node} {script}"
 
 

@@ -54,6 +54,11 @@ class CollectorClient:
         """Ask for a fresh look at the queue; many calls within a second become one query."""
         self._send("wake")
 
+    def notify(self) -> None:
+        """Let all that wait for a change look again at once: something else than Slurm has news."""
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
     def set_watch(self, watch: Watch) -> None:
         """Say which jobs must be followed until their end is proven."""
         if watch != self._watch:
@@ -61,19 +66,9 @@ class CollectorClient:
             self._send(watch)
 
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - a wait that ends is the purpose
-        """Return at the next snapshot, or after `timeout` seconds."""
+        """Return at the next snapshot or `notify`, or after `timeout` seconds."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), timeout)
-
-    async def asked_after(self, moment: float, timeout: float) -> bool:  # noqa: ASYNC109
-        """Wait until the queue was asked after the Unix time `moment`; False when it was not in time."""
-        deadline = time.monotonic() + timeout
-        while self.snapshot.jobs_part.asked_at <= moment:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            await self.changed(left)
-        return True
 
     def _send(self, message: object) -> None:
         if self._writer is not None and not self._writer.is_closing():
@@ -82,8 +77,7 @@ class CollectorClient:
     def _publish(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.received_at = time.time()
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
+        self.notify()
 
     async def _keep_running(self) -> None:
         while True:

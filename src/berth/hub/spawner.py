@@ -172,6 +172,8 @@ class BerthSpawner(FormSpawner):
         if record is not None and record.port != port:
             record.port = port
             self._save()
+        # Where the job runs is often known already; if it is not, Slurm is asked.
+        self.service.collector.notify()
         self.service.collector.wake()
 
     # --- progress, poll, stop ------------------------------------------------------------------------

@@ -41,6 +41,9 @@ class ScriptedCollector:
     def wake(self) -> None:
         self.woken += 1
 
+    def notify(self) -> None:
+        """Waiters look again every few milliseconds here."""
+
     def set_watch(self, watch: Watch) -> None:
         self.watch = watch
 
