@@ -21,6 +21,7 @@ CELL_SECONDS = 60.0
 NOTEBOOK = "berth-journey.ipynb"
 WHERE = "import os, socket; print(socket.gethostname(), os.environ.get('CUDA_VISIBLE_DEVICES'))"
 CHOICES = {
+    "Slurm reservation": "None",
     "Slurm account": "proj_a",
     "Number of cores": "2",
     "Memory": "1 GiB",

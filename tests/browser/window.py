@@ -69,6 +69,7 @@ class Window:
         """Wait until an element with that text can be seen."""
 
         def found() -> list[WebElement]:
+            self._try_again()
             return [item for item in self.all(css) if text in words(item)]
 
         try:
@@ -77,6 +78,12 @@ class Window:
             self.picture("not-seen")
             message = f"{error} at {self.path}, which says: {self.text[:500]}"
             raise TooLateError(message) from error
+
+    def _try_again(self) -> None:
+        """Load the page again if containers that came or went on this machine cut it off."""
+        broken = self.driver.find_elements(By.CSS_SELECTOR, "body.neterror")
+        if broken and "ERR_NETWORK_CHANGED" in words(broken[0]):
+            self.driver.refresh()
 
     def field(self, label: str) -> WebElement:
         """The input or menu that belongs to a visible label."""

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
+SMALL: Mapping[str, str] = {
+    "reservation": "",
+    "account": "proj_a",
+    "cores": "1",
+    "memory": "500M",
+    "gpus": "0",
+    "time": "00:30:00",
+}
+"""A small session of alice's. All fields are given: the form offers the user's last choice first."""
 QUEUED_SECONDS = 20.0
 JOB_NAME = re.compile(r"berth-[0-9a-f]{32}")
 
@@ -66,8 +75,8 @@ def session_jobs(slurm: Slurm, user: str) -> list[int]:
 
 
 def started(slurm: Slurm, visitor: Visitor, **options: str) -> int:
-    """Start a session by the form; return its job id as soon as Slurm has it."""
-    answer = visitor.submit_form(**options)
+    """Start a session by the form, SMALL but for `options`; return its job id as soon as Slurm has it."""
+    answer = visitor.submit_form(**{**SMALL, **options})
     assert answer.status_code == 200, said(answer)
     return until(lambda: session_jobs(slurm, visitor.name), f"a job of {visitor.name}", QUEUED_SECONDS)[0]
 

@@ -31,7 +31,7 @@ except urllib.error.HTTPError as error:
 
 @pytest.fixture(scope="module")
 def session(slurm: Slurm, alice: Visitor) -> Iterator[Session]:
-    with running(slurm, alice, cores="1", memory="500M", gpus="0") as session:
+    with running(slurm, alice) as session:
         yield session
 
 

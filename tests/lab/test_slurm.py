@@ -92,7 +92,7 @@ def test_five_users_share_a_core_and_a_session_starts_where_the_first_row_is_ful
 
         one_more = slurm.submit("bob", *on("gpu1"), *options, script="sleep 600")
         until(lambda: slurm.job(one_more)["Reason"] == "Resources", "a job that waits for room", 30)
-        with running(slurm, alice, **TO_GPU2, cores="1", memory="500M", gpus="0") as session:
+        with running(slurm, alice, **TO_GPU2) as session:
             assert session.job["NodeList"] == "gpu2"
         assert slurm.state(one_more) == "PENDING"
     finally:
