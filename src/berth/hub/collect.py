@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BACK_OFF = 5.0
 """A round starts no earlier than this many times the duration of the last one of its kind."""
+RETRY_SECONDS = 5.0
+"""Seconds until a question that was not answered is asked again."""
 WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 ACCOUNTS_INTERVAL = 60.0
@@ -37,9 +39,11 @@ class _Kind:
     interval: float
     due_at: float = 0.0
 
-    def finished(self, started: float) -> None:
+    def finished(self, started: float, *, failed: bool) -> None:
         now = time.monotonic()
-        self.due_at = now + max(self.interval, BACK_OFF * (now - started))
+        # How long a question without an answer took says nothing about the load of asking.
+        pause = RETRY_SECONDS if failed else BACK_OFF * (now - started)
+        self.due_at = now + max(self.interval, pause)
 
 
 @dataclass
@@ -140,9 +144,11 @@ class Collector:
             try:
                 await ask()
             except client.SlurmError as error:
-                failed = replace(getattr(self.snapshot, part), error=str(error))
-                self.snapshot = replace(self.snapshot, **{part: failed})
-            kind.finished(started)
+                unanswered = replace(getattr(self.snapshot, part), error=str(error))
+                self.snapshot = replace(self.snapshot, **{part: unanswered})
+                kind.finished(started, failed=True)
+            else:
+                kind.finished(started, failed=False)
         if asked:
             self._count()
         return asked
