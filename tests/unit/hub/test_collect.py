@@ -1,0 +1,141 @@
+"""The collector asks once for everybody, backs off, and never takes absence for an end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from berth.hub import collect, pipe
+from berth.hub.snapshot import Watch
+from berth.slurm import client
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "slurm-24.11"
+"""Answers that a real Slurm gave (see the README there)."""
+
+
+class Slurm:
+    """Answers with recorded documents, by the program and what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.down = False
+        self.jobs = json.loads(self.read("squeue.json"))
+
+    @staticmethod
+    def read(name: str) -> str:
+        return (DATA / name).read_text(encoding="utf-8")
+
+    async def run(self, argv: list[str], timeout: float) -> str:  # noqa: ASYNC109 - as the real one
+        assert timeout > 0
+        self.asked.append(argv)
+        if "--version" in argv:
+            return "slurm 24.11.5"
+        if self.down:
+            raise client.SlurmUnavailable("Unable to contact slurm controller")
+        words = " ".join(argv)
+        answers: list[tuple[str, Callable[[], str]]] = [
+            ("squeue", lambda: json.dumps(self.jobs)),
+            ("show node", lambda: self.read("nodes.json")),
+            ("show partition", lambda: self.read("partitions.json")),
+            ("show reservation", lambda: self.read("reservations.json")),
+            ("sacct ", lambda: self.read("sacct.json")),
+            ("show assoc", lambda: self.read("associations.txt")),
+            ("show user", lambda: self.read("users.txt")),
+        ]
+        return next(answer() for part, answer in answers if part in words)
+
+    def count(self, word: str) -> int:
+        return sum(word in " ".join(argv) for argv in self.asked)
+
+
+@pytest.fixture
+def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
+    scripted = Slurm()
+    monkeypatch.setattr(client, "run", scripted.run)
+    return scripted
+
+
+def collector() -> collect.Collector:
+    return collect.Collector("interactive", 5, "/usr/bin", 5.0, 30.0)
+
+
+async def test_one_round_answers_everything_and_counts_the_table(slurm: Slurm) -> None:
+    asking = collector()
+    assert await asking.round(woken=False)
+    snapshot = asking.snapshot
+    assert snapshot.complete
+    assert snapshot.jobs
+    assert snapshot.nodes
+    assert snapshot.partition is not None
+    assert snapshot.partition.name == "interactive"
+    assert snapshot.associations
+    assert snapshot.gpu_rows
+    assert slurm.count("sacct ") == 0
+
+
+async def test_a_second_round_is_not_due_at_once_but_a_wake_up_asks_the_queue_only(slurm: Slurm) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    slurm.asked.clear()
+    assert not await asking.round(woken=False)
+    assert await asking.round(woken=True)
+    assert [Path(argv[0]).name for argv in slurm.asked] == ["squeue"]
+
+
+async def test_when_slurm_is_away_the_last_state_stays_with_its_age_and_the_error(slurm: Slurm) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    before = asking.snapshot
+    slurm.down = True
+    await asking.round(woken=True)
+    assert asking.snapshot.jobs == before.jobs
+    assert asking.snapshot.jobs_part.asked_at == before.jobs_part.asked_at
+    assert "Unable to contact" in asking.snapshot.jobs_part.error
+
+
+async def test_a_watched_job_that_the_queue_no_longer_lists_is_looked_up_in_accounting(slurm: Slurm) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    gone = next(job for job in asking.snapshot.jobs.values() if job.state == "OUT_OF_MEMORY")
+    slurm.jobs["jobs"] = [item for item in slurm.jobs["jobs"] if item["job_id"] != gone.job_id]
+    asking.watch = Watch(job_ids=frozenset({gone.job_id}))
+    await asking.round(woken=True)
+    found = asking.snapshot.job(gone.job_id, gone.name, gone.user)
+    assert found is not None
+    assert found.state == "OUT_OF_MEMORY"
+    looked_up = slurm.count("sacct ")
+    await asking.round(woken=True)
+    assert slurm.count("sacct ") == looked_up
+
+
+async def test_an_empty_queue_proves_no_end(slurm: Slurm) -> None:
+    asking = collector()
+    asking.watch = Watch(job_ids=frozenset({424242}))
+    slurm.jobs["jobs"] = []
+    await asking.round(woken=False)
+    assert asking.snapshot.job(424242, "berth-x", "alice") is None
+    assert 424242 not in asking.snapshot.ended
+
+
+@pytest.mark.usefixtures("slurm")
+async def test_messages_pass_the_pipe_whole() -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    reader = asyncio.StreamReader()
+
+    class Writer:
+        def write(self, data: bytes) -> None:
+            reader.feed_data(data)
+
+    writer: Any = Writer()
+    pipe.send(writer, asking.snapshot)
+    pipe.send(writer, "wake")
+    assert await pipe.receive(reader) == asking.snapshot
+    assert await pipe.receive(reader) == "wake"
