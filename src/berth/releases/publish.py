@@ -143,7 +143,7 @@ def _kernel(release: str, installed: Mapping[str, Any], display_name: str) -> _K
         "argv": [str(prefix / "bin" / "python"), "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
         "display_name": display_name,
         "language": "python",
-        "metadata": {"debugger": True, "berth_release": release},
+        "metadata": {"berth_release": release},
     }
     return _Kernel(installed["kernel"], spec, prefix / "share" / "jupyter" / "kernels" / "python3")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import logging
 import os
 import signal
 import sys
@@ -26,14 +28,15 @@ def main() -> int:
         layer = settings.load(Path(sys.prefix) / "etc" / "session.json")
         with runtime.create([layer.runtime_dir, "/tmp", "/dev/shm"]) as private:  # noqa: S108
             runtime.open_log(orders.home, private.path, orders.job_id)
-            _serve(orders, layer, private.path)
+            faulthandler.enable()
+            _log_to_stderr()
+            return _serve(orders, layer, private.path)
     except (SessionError, catalogue.CatalogueError) as error:
         sys.stderr.write(f"the session cannot start: {error}\n")
         return 1
-    return 0
 
 
-def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path) -> None:
+def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path) -> int:
     release = catalogue.find(catalogue.load(orders.releases_index), orders.release)
     listener = sockets.listen(orders.ports)
     path = os.environ.get("PATH", os.defpath)
@@ -51,9 +54,20 @@ def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Pat
     )
     _enter(orders.home)
     # Late on purpose: from here on the socket is bound, and this takes nearly all of the time.
-    from berth.session.server import serve
+    from berth.session.server import serve  # noqa: PLC0415
 
-    serve(Launch(orders, layer, Path(sys.prefix), listener, private, release.jupyter_path, profile, path))
+    return serve(
+        Launch(orders, layer, Path(sys.prefix), listener, private, release.jupyter_path, profile, path)
+    )
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[%(levelname).1s %(asctime)s berth] %(message)s"))
+    logger = logging.getLogger("berth")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
 
 def _enter(home: Path) -> None:
@@ -69,4 +83,8 @@ def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is cleaned up: nothing that the interpreter would still wait for may keep the job from ending.
+    os._exit(status)

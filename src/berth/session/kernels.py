@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
-from traitlets import Integer, default
+from traitlets import Integer, Unicode, default
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,17 +29,16 @@ class SessionKernelSpecs(KernelSpecManager):  # type: ignore[misc, unused-ignore
     same name in the home must not hide it.
     """
 
+    release_kernels = Unicode(config=True, help="directory with the kernels of the session's release")
+
     @default("ensure_native_kernel")
     def _no_native_kernel(self) -> bool:
         return False
 
     @default("kernel_dirs")
     def _release_then_user(self) -> list[str]:
-        assert self.parent is not None
-        return [
-            f"{self.parent.launch.jupyter_path}/kernels",
-            str(Path.home() / ".local/share/jupyter/kernels"),
-        ]
+        own = Path.home() / ".local" / "share" / "jupyter" / "kernels"
+        return [self.release_kernels, str(own)]
 
 
 class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ignore]
@@ -56,12 +55,13 @@ class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ig
         return first_to_go(self.oom_score_adj, command)
 
 
-def config(oom_score_adj: int) -> dict[str, dict[str, Any]]:
+def config(jupyter_path: str, oom_score_adj: int) -> dict[str, dict[str, Any]]:
     """Give the configuration that makes a server use these classes, over unix sockets (ipc)."""
     manager = f"{__name__}.{SessionKernelManager.__name__}"
     return {
         "ServerApp": {"kernel_spec_manager_class": f"{__name__}.{SessionKernelSpecs.__name__}"},
         "MappingKernelManager": {"kernel_manager_class": manager},
         "KernelManager": {"transport": "ipc"},
+        "SessionKernelSpecs": {"release_kernels": f"{jupyter_path}/kernels"},
         "SessionKernelManager": {"oom_score_adj": oom_score_adj},
     }

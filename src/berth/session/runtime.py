@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-_MAX_PATH: Final = 48
-"""Bytes: a unix socket's path may have 107, of which a kernel's file name takes 49."""
+_PREFIX: Final = "berth-session-"
+_MAX_PLACE: Final = (
+    107 - len(f"/{_PREFIX}12345678") - len("/kernel-01234567-0123-0123-0123-0123456789ab-ipc-1")
+)
+"""Bytes that the path of a place may have: a unix socket's whole path has at most 107."""
 
 _LOCK_SECONDS: Final = 60
 """A directory younger than this may belong to a session that is about to lock it."""
@@ -62,7 +65,7 @@ def create(places: Iterable[str]) -> Runtime:
     """
     reasons = []
     for place in places:
-        if len(os.fsencode(place)) > _MAX_PATH - len("/berth-12345678"):
+        if len(os.fsencode(place)) > _MAX_PLACE:
             reasons.append(f"{place}: the path is too long")
             continue
         try:
@@ -74,7 +77,7 @@ def create(places: Iterable[str]) -> Runtime:
 
 
 def _create(place: str) -> Runtime:
-    path = Path(tempfile.mkdtemp(prefix="berth-", dir=place))
+    path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
     try:
         probe = path / "probe"
         probe.write_bytes(b"x" * 4096)  # on a full disk, fail here and not later
@@ -89,7 +92,7 @@ def _create(place: str) -> Runtime:
 
 
 def _remove_stale(place: Path) -> None:
-    for path in place.glob("berth-????????"):
+    for path in place.glob(f"{_PREFIX}????????"):
         with contextlib.suppress(OSError):
             status = path.lstat()
             locked_by_now = time.time() - status.st_mtime > _LOCK_SECONDS

@@ -6,17 +6,21 @@ import asyncio
 import logging
 import os
 import secrets
-import sys
-from typing import Any, ClassVar, Final
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from aiohttp import ClientTimeout
 from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
 from berth.session import kernels, lean
-from berth.session.launch import Launch
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
+
+if TYPE_CHECKING:
+    from berth.session.launch import Launch
 
 with lean.imports():
     import jupyterlab.labapp  # noqa: F401 - the extension is loaded later, by its name
@@ -26,8 +30,11 @@ with lean.imports():
 
 _LOG: Final = logging.getLogger(__name__)
 _CLEANUP_SECONDS: Final = 10.0
+_END_SECONDS: Final = 20
 """Slurm kills what is left KillWait (30 s by default) after it asked the job to end."""
-_ANSWER_SECONDS: Final = 30.0
+_ANSWER_TIMEOUT: Final = ClientTimeout(total=30)
+_FORGOTTEN: Final = 3
+"""Exit code of a session that the hub denies to know."""
 
 
 class SessionServerApp(ServerApp):
@@ -35,6 +42,7 @@ class SessionServerApp(ServerApp):
 
     launch: ClassVar[Launch]
     no_browser_open_file = Bool(default_value=True)
+    exit_code = 0
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -49,6 +57,12 @@ class SessionServerApp(ServerApp):
 
     def write_server_info_file(self) -> None:
         """Write nothing: that file would hold the session's token."""
+
+    def stop(self, from_signal: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the base class
+        """Stop serving; whatever hangs then, the process ends."""
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(_END_SECONDS)
+        super().stop(from_signal)
 
     async def _cleanup(self) -> None:
         try:
@@ -112,7 +126,7 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
                 json=message,
                 headers={"Authorization": f"token {launch.assignment.token}"},
                 raise_for_status=False,
-                timeout=_timeout(),
+                timeout=_ANSWER_TIMEOUT,
                 **self.hub_http_client_opts,
             )
             answer.release()
@@ -126,13 +140,8 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
         _LOG.critical(
             "the hub has denied to know this session for %d minutes: it ends", launch.settings.refused_minutes
         )
+        serverapp.exit_code = _FORGOTTEN
         serverapp.stop()
-
-
-def _timeout() -> Any:  # noqa: ANN401 - the client library's own type
-    from aiohttp import ClientTimeout
-
-    return ClientTimeout(total=_ANSWER_SECONDS)
 
 
 def _jupyter_server_extension_points() -> list[dict[str, Any]]:
@@ -143,10 +152,10 @@ def configuration(launch: Launch) -> Config:
     """Compose the server's configuration; nothing of it comes from files that users can write."""
     layer = launch.layer
     lab = layer / "share" / "jupyter"
-    config = Config(kernels.config(launch.settings.kernel_oom_score_adj))
+    config = Config(kernels.config(launch.jupyter_path, launch.settings.kernel_oom_score_adj))
     config.ServerApp.update(
         jpserver_extensions=dict.fromkeys(launch.settings.extensions, True),
-        root_dir=str(launch.assignment.home),
+        root_dir=str(Path.cwd()),
         cookie_secret=secrets.token_bytes(32),
         terminado_settings={"shell_command": _shell(launch)},
     )
@@ -162,17 +171,18 @@ def configuration(launch: Launch) -> Config:
 
 def _shell(launch: Launch) -> list[str]:
     shell = os.environ.get("SHELL") or "/bin/bash"
-    rcfile = os.path.join(os.path.dirname(launch.settings.profile), "bashrc")
-    command = (
-        [shell, "--rcfile", rcfile] if shell.endswith("/bash") and os.path.exists(rcfile) else [shell, "-l"]
-    )
+    rcfile = Path(launch.settings.profile).with_name("bashrc")
+    ours = Path(shell).name == "bash" and rcfile.is_file()
+    command = [shell, "--rcfile", str(rcfile)] if ours else [shell, "-l"]
     return kernels.first_to_go(launch.settings.kernel_oom_score_adj, command)
 
 
-def serve(launch: Launch) -> None:
-    """Run the server until it is stopped."""
+def serve(launch: Launch) -> int:
+    """Run the server until it is stopped; give the job's exit code."""
     SessionServerApp.launch = launch
     server = SessionSingleUser.initialize_server(argv=[], config=configuration(launch))
     # Only the imports had to do without the programs on the PATH.
     os.environ["PATH"] = launch.path
     server.start()
+    code: int = server.exit_code
+    return code

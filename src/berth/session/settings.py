@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.session.errors import SessionError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_KINDS: Final = {
+    "profile": str,
+    "runtime_dir": str,
+    "extensions": list,
+    "kernel_oom_score_adj": int,
+    "refused_minutes": int,
+}
 
 
 @dataclass(frozen=True)

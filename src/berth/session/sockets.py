@@ -18,12 +18,12 @@ def listen(ports: range) -> socket.socket:
     SO_REUSEADDR is not set: a port that anybody else uses in any way is not taken.
     Connections wait in the backlog until the server is loaded; children do not inherit the socket.
     """
-    for port in random.sample(ports, len(ports)):  # noqa: S311 - nothing secret about a port
+    for port in random.sample(ports, len(ports)):
         candidate = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             candidate.bind(("0.0.0.0", port))  # noqa: S104 - the proxy connects from the hub's host
             candidate.listen(_BACKLOG)
-            candidate.setblocking(False)
+            candidate.settimeout(0)
         except OSError:
             candidate.close()
             continue
