@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from selenium.webdriver.common.by import By
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
 
 LAB_SECONDS = 90.0
 CELL_SECONDS = 60.0
+CELLS = ".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell"
 NOTEBOOK = "berth-journey.ipynb"
-WHERE = "import os, socket; print(socket.gethostname(), os.environ.get('CUDA_VISIBLE_DEVICES'))"
+WHERE = """import os, socket
+print("node", socket.gethostname(), "with GPU", os.environ["CUDA_VISIBLE_DEVICES"])
+remembered = 6 * 7"""
 CHOICES = {
     "Slurm reservation": "None",
     "Slurm account": "proj_a",
@@ -39,9 +43,10 @@ def test_from_the_login_to_a_notebook_on_a_gpu_and_back_and_to_the_end(slurm: Sl
             (job_id,) = session_jobs(slurm, "alice")
             node = slurm.job(job_id)["NodeList"]
             open_a_notebook(first)
-            assert run_cell(first, f"{WHERE}; remembered = 6 * 7") == f"{node} 0"
+            assert run_cell(first, WHERE) == f"node {node} with GPU 0"
             save_as(first, NOTEBOOK)
             first.picture("notebook")
+            change_layout(first, alice)
 
         assert session_jobs(slurm, "alice") == [job_id], "closing the browser ended the session"
         with window() as second:
@@ -81,28 +86,23 @@ def open_a_notebook(browser: Window) -> None:
 
 
 def wait_for_kernel(browser: Window) -> None:
-    """Wait until the notebook's kernel has nothing to do."""
-    browser.see('.jp-Notebook-ExecutionIndicator[data-status="idle"]', seconds=CELL_SECONDS)
+    """Wait until the status bar says that the notebook's kernel is there and has nothing to do."""
+    browser.see(".jp-StatusBar-TextItem", "Python 3.13 | Idle", seconds=CELL_SECONDS)
 
 
 def run_cell(browser: Window, code: str) -> str:
     """Type code into the last cell, run it, and return what it printed."""
-    cells = browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")
-    before = len(cells)
+    cells = browser.all(CELLS)
     cells[-1].find_element(By.CSS_SELECTOR, ".cm-content").click()
     browser.driver.switch_to.active_element.send_keys(code, Keys.SHIFT, Keys.ENTER)
-    until(
-        lambda: len(browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")) > before,
-        "a new cell below",
-        CELL_SECONDS,
-    )
+    browser.until(lambda: len(browser.all(CELLS)) > len(cells), "a new cell below", CELL_SECONDS)
     wait_for_kernel(browser)
-    cell = browser.all(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")[before - 1]
-    return until(
-        lambda: " ".join(item.text for item in cell.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output")),
-        "what the cell printed",
-        CELL_SECONDS,
-    ).strip()
+    cell = browser.all(CELLS)[len(cells) - 1]
+
+    def printed() -> str:
+        return " ".join(item.text for item in cell.find_elements(By.CSS_SELECTOR, ".jp-OutputArea-output"))
+
+    return browser.until(printed, "what the cell printed", CELL_SECONDS).strip()
 
 
 def save_as(browser: Window, name: str) -> None:
@@ -113,6 +113,19 @@ def save_as(browser: Window, name: str) -> None:
     typed.send_keys(name)
     browser.see(".jp-Dialog button", "Rename").click()
     browser.see(".lm-TabBar-tabLabel", name)
+
+
+def change_layout(browser: Window, visitor: Visitor) -> None:
+    """Hide the sidebar: at such a change JupyterLab stores what is open where. Wait for that."""
+    browser.driver.switch_to.active_element.send_keys(Keys.CONTROL, "b")
+    visitor.open_session()
+    path = f"/user/{visitor.name}/lab/api/workspaces/default"
+
+    def stored() -> bool:
+        layout = visitor.http.get(path).json()["data"].get("layout-restorer:data", {})
+        return f"notebook:{NOTEBOOK}" in json.dumps(layout)
+
+    until(stored, "a stored layout", CELL_SECONDS)
 
 
 def come_back(browser: Window) -> None:
@@ -140,4 +153,4 @@ def stop_from_the_file_menu(browser: Window) -> None:
     assert button.text.lower() == "stop my server"
     browser.picture("control-panel")
     button.click()
-    until(lambda: not browser.all("#stop"), "a control panel without Stop", 60)
+    browser.until(lambda: not browser.all("#stop"), "a control panel without Stop", 60)

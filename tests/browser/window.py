@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
@@ -14,9 +14,11 @@ from tests.lab.machines import LOGIN, RESULTS, Machine, lab
 from tests.lab.waiting import TooLateError, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from selenium.webdriver.remote.webelement import WebElement
+
+_Result = TypeVar("_Result")
 
 SEE_SECONDS = 30.0
 WIDTH, HEIGHT = 1280, 860
@@ -72,8 +74,12 @@ class Window:
             self._try_again()
             return [item for item in self.all(css) if text in words(item)]
 
+        return self.until(found, f"{css} {text!r}", seconds)[0]
+
+    def until(self, probe: Callable[[], _Result], what: str, seconds: float = SEE_SECONDS) -> _Result:
+        """Wait for something to become true; keep a picture when it does not."""
         try:
-            return until(found, f"{css} {text!r}", seconds)[0]
+            return until(probe, what, seconds)
         except TooLateError as error:
             self.picture("not-seen")
             message = f"{error} at {self.path}, which says: {self.text[:500]}"
