@@ -25,7 +25,7 @@ demo-down: controller ## Remove the demo's containers, network and volumes
 
 ## Checks
 
-.PHONY: lint unit golden lab test test-full bench
+.PHONY: lint unit golden screenshots lab test test-full bench
 lint: dev ## Lint and type-check Python, YAML, roles and playbooks
 	ruff check
 	ruff format --check
@@ -38,6 +38,10 @@ unit: dev ## Run the tests that need no container: unit, render, contract
 
 golden: dev ## Write the golden files of tests/render anew; look at the diff before you commit
 	BERTH_UPDATE_GOLDEN=1 pytest tests/render
+
+screenshots: ## Take the browser's newest pictures of form and Lab into docs/images
+	cp build/test-results/browser/form.png docs/images/form.png
+	cp build/test-results/browser/notebook.png docs/images/lab.png
 
 lab: browser ## Take a lab of its own through molecule's sequence and the browser's journey
 	tests/run core
