@@ -47,7 +47,8 @@ class Kernel:
         status, text, _ = session.get("api/kernels", method="POST", data=body)
         assert status == 201, text
         self.id = json.loads(text)["id"]
-        self.file = session.private[0] / f"kernel-{self.id}.json"
+        name = f"kernel-{self.id}.json"
+        (self.file,) = [place / name for place in session.private if (place / name).is_file()]
         self.client = BlockingKernelClient(connection_file=str(self.file))
         self.client.load_connection_file()
         self.client.start_channels()
