@@ -49,6 +49,8 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
+    # JupyterHub marks its other cookies as secure by itself when TLS stands in front.
+    c.JupyterHub.tornado_settings = {"xsrf_cookie_kwargs": {"secure": True}}
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 
