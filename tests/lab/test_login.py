@@ -110,8 +110,9 @@ def test_a_user_without_an_account_gets_a_sentence_and_no_form(carol: Visitor, s
     assert pages.parse(page).find_all("select") == []
     assert pages.parse(page).select("button[type=submit]") == []
 
-    url = pages.form(page, "spawn_form").action
-    answer = carol.http.post(str(page.url.join(url)), files={"cores": (None, "1")})
+    form = pages.form(page, "spawn_form")
+    parts = {name: (None, value) for name, value in {**form.hidden, "cores": "1"}.items()}
+    answer = carol.http.post(str(page.url.join(form.action)), files=parts)
     assert answer.status_code == 400, answer.text
     assert "You have no Slurm account on this cluster" in pages.text(answer)
     assert slurm.queue("carol") == []

@@ -104,8 +104,10 @@ def test_bad_options_by_the_form_get_a_400_and_the_form_again(
 
 def test_a_field_that_is_sent_twice_is_refused(alice: Visitor) -> None:
     page = alice.form_page()
-    url = str(page.url.join(pages.form(page, "spawn_form").action))
-    refused(alice.http.post(url, files=[("cores", (None, "1")), ("cores", (None, "2"))]))
+    form = pages.form(page, "spawn_form")
+    sent = [*form.hidden.items(), ("cores", "1"), ("cores", "2")]
+    parts = [(name, (None, value)) for name, value in sent]
+    refused(alice.http.post(str(page.url.join(form.action)), files=parts))
 
 
 @pytest.mark.parametrize("path", ["/hub/spawn", "/hub/spawn/alice"])
