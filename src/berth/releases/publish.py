@@ -32,6 +32,19 @@ packages = {name: importlib.metadata.version(name) for name in sys.argv[1:]}
 print(json.dumps({"python": platform.python_version(), **packages}))
 """
 
+# What `python -m ipykernel_launcher` does, but for one thing: ipykernel would listen on a TCP port of
+# loopback, for what forked children print. Nodes are shared, so nothing listens there (design: unix sockets
+# only); ipykernel itself goes on like this where it finds no free port. Programs started by subprocess are
+# not concerned.
+_LAUNCH: Final = """
+import sys
+del sys.path[0]
+from ipykernel import iostream, kernelapp
+def no_pipe(thread): thread._pipe_flag = False
+iostream.IOPubThread._setup_pipe_in = no_pipe
+kernelapp.launch_new_instance()
+""".strip()
+
 
 class PublishError(Exception):
     """A release is not fit to be published; the text is a sentence for an admin."""
@@ -140,7 +153,7 @@ def _kernel(release: str, installed: Mapping[str, Any], display_name: str) -> _K
     prefix = Path(installed["prefix"])
     spec = {
         # -s: a pinned environment does not look into ~/.local, which changes behind its back.
-        "argv": [str(prefix / "bin" / "python"), "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [str(prefix / "bin" / "python"), "-s", "-c", _LAUNCH, "-f", "{connection_file}"],
         "display_name": display_name,
         "language": "python",
         "metadata": {"berth_release": release},
