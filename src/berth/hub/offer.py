@@ -65,6 +65,7 @@ def compute(
         choices=choices,
         defaults={name: _default(entries, wanted.get(name, "")) for name, entries in choices.items()},
         releases=tuple(releases),
+        complete=snapshot.complete,
         hints=_hints(snapshot, settings),
     )
 

@@ -79,12 +79,16 @@ class Offer:
     choices: Mapping[str, tuple[Choice, ...]]
     defaults: Mapping[str, str]
     releases: tuple[Release, ...]
+    complete: bool
+    """Whether Slurm has answered every kind of question at least once."""
     hints: Mapping[str, str]
     """The limits and rules of a field, as a sentence under it."""
 
     @property
     def missing(self) -> str:
         """A sentence when no session can be started at all, else empty."""
+        if not self.complete:
+            return "Slurm has not answered yet, so nothing can be offered. Reload this page in a moment."
         if not self.choices["account"]:
             return (
                 "You have no Slurm account on this cluster that may use the interactive partition. "

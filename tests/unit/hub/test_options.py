@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from berth.hub import offer, options
+from berth.hub.snapshot import Part
 from tests.unit.hub.factories import FORM, NOW, RELEASE, node, reservation, snapshot
 
 
@@ -71,6 +72,13 @@ def test_a_user_without_account_gets_a_sentence_and_no_session() -> None:
     own = offer_for("carol")
     assert "no Slurm account" in own.missing
     with pytest.raises(options.OptionsError, match="no Slurm account"):
+        own.validate({})
+
+
+def test_before_slurm_has_answered_nobody_is_told_to_have_no_account() -> None:
+    own = offer_for("alice", accounts_part=Part(), associations=())
+    assert "Slurm has not answered yet" in own.missing
+    with pytest.raises(options.OptionsError, match="not answered yet"):
         own.validate({})
 
 
