@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub import orm
 from jupyterhub.app import JupyterHub
+from jupyterhub.metrics import RUNNING_SERVERS
 from sqlalchemy.orm import selectinload
 
 from berth.hub import janitor, state
@@ -63,15 +64,19 @@ class BerthHub(JupyterHub):
             user = self.users[row.user]
             self._take_up(user, user.spawners[row.name])
         self.db.commit()
+        self._count_running()
         return len(rows)
+
+    def _count_running(self) -> None:
+        RUNNING_SERVERS.set(self.users.count_active_users()["active"])
 
     def _take_up(self, user: User, spawner: BerthSpawner) -> None:
         phase = spawner.record.phase if spawner.record is not None else None
         self.log.info("Taking up %s (%s)", spawner._log_name, phase)  # noqa: SLF001
         match phase:
-            case state.READY:
+            case state.READY if spawner.server.ip:
                 self._follow(user, spawner)
-            case state.SUBMITTING | state.QUEUED:
+            case state.SUBMITTING | state.QUEUED | state.READY:
                 self._resume_start(user, spawner)
             case _:  # "stopping", or killed before the nonce was committed: nothing was submitted
                 spawner._stop_pending = True  # noqa: SLF001
@@ -82,7 +87,10 @@ class BerthHub(JupyterHub):
         spawner.start_polling()
 
     async def _stop(self, user: User, name: str) -> None:
-        await self.proxy.delete_user(user, name)
+        try:
+            await self.proxy.delete_user(user, name)
+        except Exception:  # the session must end all the same
+            self.log.exception("The route of %s stays until the next check of routes", user.name)
         await user.stop(name)
 
     def _resume_start(self, user: User, spawner: BerthSpawner) -> None:
@@ -111,12 +119,15 @@ class BerthHub(JupyterHub):
         self.db.commit()
         spawner._waiting_for_response = True  # noqa: SLF001
         await user._wait_up(spawner)  # noqa: SLF001
+        self._follow(user, spawner)
         spawner._proxy_pending = True  # noqa: SLF001
         try:
             await self.proxy.add_user(user, spawner.name)
+        except Exception:  # the session is fine, and routes are checked again and again
+            self.log.exception("The route of %s comes with the next check of routes", user.name)
         finally:
             spawner._proxy_pending = False  # noqa: SLF001
-        self._follow(user, spawner)
+        self._count_running()
 
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from berth.hub import pipe
@@ -34,8 +33,6 @@ class CollectorClient:
         self._watch = Watch()
         self._changed = asyncio.Event()
         self.snapshot = Snapshot()
-        self.received_at = 0.0
-        """Unix time of the last message from the child."""
 
     def start(self) -> None:
         """Start the child and keep it running until `stop`."""
@@ -75,8 +72,8 @@ class CollectorClient:
             pipe.send(self._writer, message)
 
     def _publish(self, snapshot: Snapshot) -> None:
-        self.snapshot = snapshot
-        self.received_at = time.time()
+        # A child that has just been started knows nothing yet of what an earlier one was told.
+        self.snapshot = snapshot.over(self.snapshot)
         self.notify()
 
     async def _keep_running(self) -> None:
@@ -85,6 +82,8 @@ class CollectorClient:
                 await self._run_child()
             except (OSError, asyncio.IncompleteReadError) as error:
                 log.warning("The collector ended (%s); it is started again.", error)
+            except Exception:  # for example records of a newer version that was installed meanwhile
+                log.exception("The collector ended; it is started again.")
             await asyncio.sleep(RESTART_PAUSE)
 
     async def _run_child(self) -> None:

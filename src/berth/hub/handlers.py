@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyterhub.apihandlers import APIHandler
 from jupyterhub.handlers import BaseHandler
+from jupyterhub.scopes import needs_scope
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
@@ -108,15 +109,18 @@ class AvailabilityHandler(BaseHandler):
 
 
 class StopHandler(BaseHandler):
-    """`POST /hub/berth/stop`: the button "Stop my server" and the button "Cancel" of a waiting start.
+    """`POST /hub/berth/stop/NAME`: the button "Stop my server" and the button "Cancel" of a waiting start.
 
     A form of our own, so that ending a session needs no JavaScript.
     """
 
     @web.authenticated
-    async def post(self) -> None:
+    @needs_scope("delete:servers")
+    async def post(self, user_name: str) -> None:
         """Stop or cancel, then show the state of the session."""
-        user = self.current_user
+        user = self.find_user(user_name)
+        if user is None:
+            raise web.HTTPError(404, "no such user")
         spawner = user.spawner
         if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
             spawner._spawn_future.cancel()  # noqa: SLF001
@@ -129,5 +133,5 @@ class StopHandler(BaseHandler):
 HANDLERS: list[tuple[str, Any]] = [
     (r"/api/berth/session", SessionReportHandler),
     (r"/berth/api/availability", AvailabilityHandler),
-    (r"/berth/stop", StopHandler),
+    (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
 ]

@@ -26,9 +26,15 @@ log = logging.getLogger("berth.janitor")
 def restore(service: Service, session: Session) -> None:
     """Take up the abandoned sessions that the database remembers."""
     for row in session.query(orm.Spawner):
-        for stored in (row.state or {}).get("abandoned", []):
+        state = dict(row.state or {})
+        if row.server_id is None and (left := state.pop("session", None)):
+            # Killed in the middle of a stop: JupyterHub had let go of the server, we had not of the job.
+            state["abandoned"] = [*state.get("abandoned", []), left]
+            row.state = state
+        for stored in state.get("abandoned", []):
             record = SessionRecord.from_dict(stored)
             service.follow(Followed(row.user.name, row.name, record, abandoned=True))
+    session.commit()
 
 
 async def sweep_forever(service: Service, session: Session) -> None:
@@ -36,7 +42,11 @@ async def sweep_forever(service: Service, session: Session) -> None:
     attempts: dict[str, float] = {}
     while True:
         for item in [item for item in service.followed.values() if item.abandoned]:
-            await _sweep(service, session, item, attempts)
+            try:
+                await _sweep(service, session, item, attempts)
+            except Exception:  # whatever it is, the next look comes in a few seconds
+                session.rollback()
+                log.exception("Job %s of %s could not be looked after.", item.record.job_id, item.user)
         await service.collector.changed(CHECK_SECONDS)
 
 

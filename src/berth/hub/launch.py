@@ -11,6 +11,7 @@ from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Resources, Verdict
 from berth.hub import explain
+from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
 
 if TYPE_CHECKING:
@@ -29,7 +30,12 @@ log = logging.getLogger("berth.launch")
 
 
 class NeverQueued(SpawnException):
-    """The start failed and it is certain that Slurm has no job of it."""
+    """The start failed and Slurm has no job of it.
+
+    That is certain unless `lost`: then nobody answered and no listing shows it; the janitor keeps looking.
+    """
+
+    lost = False
 
 
 @dataclass
@@ -90,17 +96,20 @@ class Launch:
     async def _settle(self) -> None:
         """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
         collector = self.service.collector
-        unanswered_at = time.time()
+        # The helper outlives a hub that is killed: its sbatch may still be under way.
+        unanswered_at = max(time.time(), self.record.requested_at + HELPER_TIMEOUT_SECONDS)
         while True:
             if job := collector.snapshot.job_named(self.record.job_name, self.user):
                 self._queued(job.job_id)
                 return
             part = collector.snapshot.jobs_part
             if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
-                raise NeverQueued(
+                error = NeverQueued(
                     "The request did not reach Slurm, so nothing was started. Please start again.",
                     reason="lost",
                 )
+                error.lost = True
+                raise error
             collector.wake()
             await collector.changed(CHECK_SECONDS)
 

@@ -106,6 +106,9 @@ class Offer:
         values, problems = self.clean(raw)
         if self.missing:
             problems.setdefault("account", self.missing)
+        for name, label in LABELS.items():
+            if not self.choices[name]:
+                problems.setdefault(name, f"{label}: nothing can be chosen at the moment.")
         if problems:
             raise OptionsError(problems)
         gpu_type, _, gpus = values["gpus"].rpartition(":")

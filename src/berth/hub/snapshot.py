@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,6 +40,27 @@ class Snapshot:
     jobs_part: Part = Part()
     nodes_part: Part = Part()
     accounts_part: Part = Part()
+
+    def over(self, older: Snapshot) -> Snapshot:
+        """Return this snapshot, with the parts that were never answered taken from an older one."""
+        known = self
+        if not self.jobs_part.asked_at:
+            part = replace(older.jobs_part, error=self.jobs_part.error or older.jobs_part.error)
+            known = replace(known, jobs=older.jobs, ended=older.ended, jobs_part=part)
+        if not self.nodes_part.asked_at:
+            part = replace(older.nodes_part, error=self.nodes_part.error or older.nodes_part.error)
+            known = replace(
+                known,
+                nodes=older.nodes,
+                partition=older.partition,
+                reservations=older.reservations,
+                gpu_rows=older.gpu_rows,
+                nodes_part=part,
+            )
+        if not self.accounts_part.asked_at:
+            part = replace(older.accounts_part, error=self.accounts_part.error or older.accounts_part.error)
+            known = replace(known, associations=older.associations, accounts_part=part)
+        return known
 
     def job(self, job_id: int | None, name: str, user: str) -> Job | None:
         """Return a job: from the queue, else from accounting, else None (not known).

@@ -134,8 +134,9 @@ class BerthSpawner(FormSpawner):
             if self._submission is not None:
                 self._submission.result()
             return await self._launch(self.record).finish()
-        except NeverQueued:
-            self._forget_unqueued(self.record)
+        except NeverQueued as error:
+            if not error.lost:
+                self._forget_unqueued(self.record)
             raise
 
     def _forget_unqueued(self, record: SessionRecord) -> None:
@@ -223,8 +224,9 @@ class BerthSpawner(FormSpawner):
             return
         record.phase = STOPPING
         self._save()
-        if self._submission is not None and not self._submission.done():
-            await asyncio.wait({self._submission}, timeout=STOP_SECONDS)
+        if self._submission is not None:
+            # Bounded by the helper client's own limit; letting go earlier could mix two starts.
+            await asyncio.wait({self._submission})
             if self._submission.done() and isinstance(self._submission.exception(), NeverQueued):
                 self._forget_unqueued(record)
         if record.job_id is None:

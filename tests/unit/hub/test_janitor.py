@@ -1,0 +1,64 @@
+"""What nobody waits for is cancelled until its end is proven, whenever the hub was killed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from berth.hub import janitor
+from berth.hub.state import STOPPING, SessionRecord
+from tests.unit.hub.factories import job
+
+if TYPE_CHECKING:
+    from tests.unit.hub.conftest import Stage
+
+
+def stopped(stage: Stage, **state: object) -> None:
+    """Leave in the database what a hub left that was killed during a stop."""
+    stage.collector.submitted_name = "berth-" + "a" * 32
+    stage.spawner.orm_spawner.state = state
+    stage.database.commit()
+    stage.restarted()
+    stage.service.followed.clear()
+
+
+RECORD = SessionRecord("a" * 32, token_id=1, requested_at=1.0, phase=STOPPING, job_id=7).to_dict()
+
+
+async def swept(stage: Stage) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(janitor.sweep_forever(stage.service, stage.database), 0.3)
+
+
+async def test_an_abandoned_job_is_cancelled_and_forgotten_when_it_has_ended(stage: Stage) -> None:
+    stopped(stage, abandoned=[RECORD])
+    janitor.restore(stage.service, stage.database)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await swept(stage)
+    assert stage.helper.cancelled == [("alice", 7)]
+    assert len(stage.service.followed) == 1
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await swept(stage)
+    assert stage.service.followed == {}
+    assert stage.spawner.orm_spawner.state["abandoned"] == []
+
+
+async def test_a_hub_killed_between_server_and_job_takes_the_job_for_abandoned(stage: Stage) -> None:
+    stopped(stage, session=RECORD)
+    janitor.restore(stage.service, stage.database)
+    assert [item.abandoned for item in stage.service.followed.values()] == [True]
+    assert "session" not in stage.spawner.orm_spawner.state
+
+
+async def test_a_failure_does_not_end_the_janitor(stage: Stage) -> None:
+    stopped(stage, abandoned=[RECORD])
+    janitor.restore(stage.service, stage.database)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    helper = stage.service.helper
+    stage.service.helper = None  # type: ignore[assignment]
+    await swept(stage)
+    stage.service.helper = helper
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await swept(stage)
+    assert stage.service.followed == {}
