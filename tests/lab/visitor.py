@@ -124,7 +124,7 @@ class Visitor:
     def press_stop(self) -> None:
         """Press "Stop my server", which cancels a start as well; do nothing where there is no session."""
         page = self.http.get("/hub/home")
-        if pages.parse(page).select_one("form[action$='/berth/stop']") is None:
+        if pages.parse(page).select_one("form[action*='/berth/stop/']") is None:
             return
         form = pages.form(page)
         answer = self.http.post(str(page.url.join(form.action)), data=form.hidden)
