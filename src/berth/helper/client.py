@@ -188,11 +188,7 @@ class HelperClient:
         document = json.dumps(request).encode()
         if len(document) > MAX_BYTES:
             raise HelperUnavailableError(f"The request is larger than {MAX_BYTES} bytes and was not sent.")
-        try:
-            connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        except OSError as error:
-            raise HelperUnavailableError(f"No socket can be opened to the helper: {error}.") from error
-        with connection:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.setblocking(False)  # noqa: FBT003 (that is its signature)
             try:
                 async with asyncio.timeout(self._timeout):

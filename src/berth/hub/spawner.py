@@ -61,8 +61,6 @@ class BerthSpawner(FormSpawner):
     def _job(self) -> Job | None:
         return None if self.record is None else self._launch(self.record).job()
 
-    # --- state -----------------------------------------------------------------------------------
-
     def load_state(self, state: dict[str, Any]) -> None:
         """Restore what `get_state` saved."""
         super().load_state(state)
@@ -104,8 +102,6 @@ class BerthSpawner(FormSpawner):
         self.job_id = str(self.record.job_id or "") if self.record else ""
         self.orm_spawner.state = self.get_state()
         self._session.commit()
-
-    # --- start -----------------------------------------------------------------------------------
 
     async def start(self) -> tuple[str, int]:
         """Submit the job, wait until the session reports, return its address and port."""
@@ -177,8 +173,6 @@ class BerthSpawner(FormSpawner):
         self.service.collector.notify()
         self.service.collector.wake()
 
-    # --- progress, poll, stop ------------------------------------------------------------------------
-
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Say what the start waits for, each time that changes."""
         told = ""
@@ -227,7 +221,7 @@ class BerthSpawner(FormSpawner):
         if self._submission is not None:
             # Bounded by the helper client's own limit; letting go earlier could mix two starts.
             await asyncio.wait({self._submission})
-            if self._submission.done() and isinstance(self._submission.exception(), NeverQueued):
+            if isinstance(self._submission.exception(), NeverQueued):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
