@@ -43,16 +43,16 @@ screenshots: ## Take the browser's newest pictures of form and Lab into docs/ima
 	cp build/test-results/browser/form.png docs/images/form.png
 	cp build/test-results/browser/notebook.png docs/images/lab.png
 
-lab: browser ## Take a lab of its own through molecule's sequence and the browser's journey
-	tests/run core
+lab: browser ## Run the shards that are due, each in a lab: the core always, others as their inputs changed
+	python -m tests.shards due
 
 test: lint unit lab ## What CI runs
 
-test-full: lint unit browser ## Every shard, before anything is called done
-	tests/run full
+test-full: lint unit browser ## Every shard, before anything is called done (BERTH_RESUME=1 goes on after a cut)
+	python -m tests.shards full
 
 bench: browser ## Measure beside the peers and write docs/benchmarks.md
-	tests/run bench
+	python -m tests.bench
 
 ## The work place
 
