@@ -47,7 +47,7 @@ class Labs:
 
     def _take(self, kind: str) -> None:
         self._kind = kind
-        # What a run that was cut has left. Where no engine answers there is none; creating the lab starts one.
+        # What a run that was cut has left; where no engine answers there is none, and creating starts one.
         if _engine_answers():
             self._molecule("destroy", OWNER)
 
