@@ -9,11 +9,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import enum
 import json
 import socket
 from typing import TYPE_CHECKING, Any
 
+from berth.helper.answers import (
+    CancelResult,
+    EstimateResult,
+    PasswordResult,
+    PasswordVerdict,
+    SubmitResult,
+    Verdict,
+)
 from berth.helper.protocol import MAX_BYTES, Resources
 
 if TYPE_CHECKING:
@@ -49,64 +56,6 @@ class HelperUnavailableError(HelperError):
 
 class HelperUnansweredError(HelperError):
     """The helper got the request and gave no answer: it may or may not have acted."""
-
-
-class Verdict(enum.StrEnum):
-    """What is known about a request: it was done, it was not done (two ways), or nobody can say."""
-
-    OK = "ok"
-    REFUSED = "refused"
-    """A clear no from Slurm or the helper. Nothing was done; asking again the same way is useless."""
-    UNAVAILABLE = "unavailable"
-    """The helper could not be asked. Nothing was done; asking again later is fine."""
-    UNKNOWN = "unknown"
-    """It may or may not have been done: look before you ask again."""
-
-
-class PasswordVerdict(enum.StrEnum):
-    """The outcome of a password check; only OK lets somebody in."""
-
-    OK = "ok"
-    WRONG = "wrong-password"
-    RATE_LIMITED = "rate-limited"
-    NOT_ALLOWED = "not-allowed"
-    """The password is right, but the account may not use the service (group, expiry)."""
-    UNAVAILABLE = "unavailable"
-    """The check could not be made."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PasswordResult:
-    """Outcome of a password check; `message` is a sentence for the user, empty when OK."""
-
-    verdict: PasswordVerdict
-    message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class SubmitResult:
-    """Outcome of a submission; `job_id` is set exactly when the verdict is OK, else `message` says why."""
-
-    verdict: Verdict
-    job_id: int | None = None
-    message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class CancelResult:
-    """Outcome of a cancellation; OK means that Slurm took the order, not that the job has ended."""
-
-    verdict: Verdict
-    message: str = ""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EstimateResult:
-    """Outcome of an estimate; `text` is Slurm's sentence when OK, else `message` says why there is none."""
-
-    verdict: Verdict
-    text: str = ""
-    message: str = ""
 
 
 _PASSWORD_ERRORS = {
@@ -188,8 +137,7 @@ class HelperClient:
         document = json.dumps(request).encode()
         if len(document) > MAX_BYTES:
             raise HelperUnavailableError(f"The request is larger than {MAX_BYTES} bytes and was not sent.")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.setblocking(False)  # noqa: FBT003 (that is its signature)
+        with _socket() as connection:
             try:
                 async with asyncio.timeout(self._timeout):
                     await _send(connection, self._path, document)
@@ -198,6 +146,15 @@ class HelperClient:
                 raise HelperUnansweredError(
                     f"The helper gave no answer within {self._timeout:g} seconds."
                 ) from error
+
+
+def _socket() -> socket.socket:
+    try:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:  # no file descriptor left
+        raise HelperUnavailableError(f"The helper cannot be reached: {error}.") from error
+    connection.setblocking(False)  # noqa: FBT003 (that is its signature)
+    return connection
 
 
 async def _send(connection: socket.socket, path: str, document: bytes) -> None:

@@ -26,6 +26,16 @@ class BadOptions(web.HTTPError):
         self.jupyterhub_message = str(error)
 
 
+class LinkOnlyFillsError(ValueError):
+    """A link was opened: JupyterHub shows the form with this sentence above it, and starts nothing."""
+
+    jupyterhub_message = "The link filled in the form. Check it, then press Start."
+
+    def __init__(self) -> None:
+        """Say the same to whoever prints the error."""
+        super().__init__(self.jupyterhub_message)
+
+
 class FormSpawner(SlurmSpawner):
     """The half of the spawner that shows the form and takes it back."""
 
@@ -71,7 +81,4 @@ class FormSpawner(SlurmSpawner):
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
         """Refuse to start from a link: a link only fills the form."""
         self._typed = options.single_values(query)
-        message = "The link filled in the form. Check it, then press Start."
-        error = ValueError(message)
-        error.jupyterhub_message = message  # type: ignore[attr-defined]
-        raise error
+        raise LinkOnlyFillsError

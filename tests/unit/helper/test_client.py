@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import json
 import socket
 from typing import TYPE_CHECKING, Any
@@ -113,6 +114,18 @@ async def test_without_a_helper_nothing_was_done(tmp_path: Path) -> None:
     client = HelperClient(tmp_path / "none", timeout=5)
     assert (await submit(client)).verdict is Verdict.UNAVAILABLE
     assert (await client.check_password("alice", "x")).verdict is PasswordVerdict.UNAVAILABLE
+
+
+async def test_without_a_free_file_descriptor_nothing_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("berth.helper.client.socket.socket", exhausted)
+    answer = await HelperClient(tmp_path / "s", timeout=5).cancel("alice", 7)
+    assert answer.verdict is Verdict.UNAVAILABLE
+    assert "Too many open files" in answer.message
 
 
 async def test_a_socket_without_a_listener_is_unavailable(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""What the hub learns from the helper: verdicts that say exactly what is known."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class Verdict(enum.StrEnum):
+    """What is known about a request: it was done, it was not done (two ways), or nobody can say."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """A clear no from Slurm or the helper. Nothing was done; asking again the same way is useless."""
+    UNAVAILABLE = "unavailable"
+    """The helper could not be asked. Nothing was done; asking again later is fine."""
+    UNKNOWN = "unknown"
+    """It may or may not have been done: look before you ask again."""
+
+
+class PasswordVerdict(enum.StrEnum):
+    """The outcome of a password check; only OK lets somebody in."""
+
+    OK = "ok"
+    WRONG = "wrong-password"
+    RATE_LIMITED = "rate-limited"
+    NOT_ALLOWED = "not-allowed"
+    """The password is right, but the account may not use the service (group, expiry)."""
+    UNAVAILABLE = "unavailable"
+    """The check could not be made."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PasswordResult:
+    """Outcome of a password check; `message` is a sentence for the user, empty when OK."""
+
+    verdict: PasswordVerdict
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """Outcome of a submission; `job_id` is set exactly when the verdict is OK, else `message` says why."""
+
+    verdict: Verdict
+    job_id: int | None = None
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CancelResult:
+    """Outcome of a cancellation; OK means that Slurm took the order, not that the job has ended."""
+
+    verdict: Verdict
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class EstimateResult:
+    """Outcome of an estimate; `text` is Slurm's sentence when OK, else `message` says why there is none."""
+
+    verdict: Verdict
+    text: str = ""
+    message: str = ""
