@@ -54,10 +54,10 @@ def test_untyped_gpus_are_offered_without_a_type() -> None:
 def test_every_type_on_a_node_is_offered_up_to_the_most_that_one_node_has() -> None:
     """Counts are compared as numbers, and types in several nodes are offered once."""
     nodes = (
-        node("n1", gpus={"h200": 8, "1g.5gb": 2}),
-        node("n2", gpus={"h200": 16}),
-        node("n3", gpus={"": 1}),
-        node("n4", gpus={}),
+        node(name="n1", gpus={"h200": 8, "1g.5gb": 2}),
+        node(name="n2", gpus={"h200": 16}),
+        node(name="n3", gpus={"": 1}),
+        node(name="n4", gpus={}),
     )
     own = offer_for("alice", nodes=nodes)
     wanted = [n for n in FORM.gpus.choices if n > 0]
