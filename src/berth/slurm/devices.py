@@ -32,10 +32,16 @@ def rows(group: Item, kind: str) -> list[Row]:
     cores, links = _for_each(group, "cores", count), _for_each(group, "links", count)
     if group.has("multiple_files"):
         found: list[Row] = [{"MultipleFiles": text} for text in group.texts("multiple_files")]
-    elif group.has("files") and (len(cores) > 1 or links):
+    elif not group.has("files"):
+        raise group.error(
+            "files",
+            "is missing, and slurmd ignores GPUs without: name them (/dev/nvidia[0-3]), or"
+            " multiple_files for slices, or set autodetect for the node",
+        )
+    elif len(cores) > 1 or links:
         found = [{"File": path} for path in paths(group, "files", group.text("files"))]
     else:
-        found = [{"File": group.text("files")} if group.has("files") else {"Count": count}]
+        found = [{"File": group.text("files")}]
     for number, row in enumerate(found):
         row["Cores"] = cores[number if len(cores) > 1 else 0] if cores else None
         row["Links"] = links[number] if links else None
@@ -115,8 +121,6 @@ def _check_slices(group: Item, seen: list[frozenset[str]]) -> None:
 def _for_each(group: Item, key: str, count: int) -> list[str]:
     """Return the texts of *key*: none, one for all devices, or one for each."""
     found = group.texts(key)
-    if len(found) > 1 and not group.has("files") and not group.has("multiple_files"):
-        raise group.error(key, "differ between devices that have no files")
     if len(found) not in ({0, count} if key == "links" else {0, 1, count}):
         raise group.error(key, f"{len(found)} entries for {count} GPUs")
     return found

@@ -50,10 +50,10 @@ def rows(node: Item) -> list[Row]:
         SlurmValueError: the description is wrong.
     """
     groups = _checked(node)
+    flags = ",".join(node.texts("gpu_flags")) or None
     if groups and node.has("autodetect"):
         found: list[Row] = [{"AutoDetect": node.text("autodetect")}]
     else:
-        flags = ",".join(node.texts("gpu_flags")) or None
         found = [{**row, "Flags": flags} for group in groups for row in devices.rows(group, _type(group))]
     found += [row for key in _shared(groups) for row in _shared_rows(node, groups, key)]
     return [{key: value for key, value in row.items() if value is not None} for row in found]
@@ -71,25 +71,6 @@ def types(nodes: Iterable[Item]) -> list[str]:
         needed |= {"gpu"} if groups else set()
         needed |= {SHARED[key] for key in _shared(groups)}
     return sorted(needed, key=lambda name: (name != "gpu", name))
-
-
-def check_together(nodes: Iterable[Item]) -> None:
-    """Refuse GPUs with device files on some nodes and without on others: Slurm then counts them wrong.
-
-    Raises:
-        SlurmValueError: there are both kinds.
-    """
-    known: list[Item] = []
-    bare: list[Item] = []
-    for node in nodes:
-        groups = node.items("gpus", KEYS)
-        if groups:
-            (known if node.has("autodetect") or _has_files(groups[0]) else bare).append(node)
-    if known and bare:
-        other = known[0].where
-        raise bare[0].error(
-            "gpus", f"name files (or set autodetect), as {other} does: Slurm wants all or none"
-        )
 
 
 def _checked(node: Item) -> list[Item]:
@@ -162,8 +143,6 @@ def _shared_rows(node: Item, groups: list[Item], key: str) -> list[Row]:
             for group in groups
             if group.has(key)
         ]
-    if not node.has("autodetect") and not all(_has_files(group) for group in groups):
-        raise node.error("gpus", f"{key} need the device files of the GPUs, or autodetect")
     if len({group.number(key) if group.has(key) else 0 for group in groups}) > 1:
         raise node.error("gpus", f"the GPUs of a node can differ in {key} only where each group has files")
     return [{"Name": name, "Count": _total(groups, key)}]

@@ -47,7 +47,7 @@ def gres(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
     """Write the rows of ``gres.conf`` for the same descriptions as :func:`nodes`.
 
     Raises:
-        SlurmValueError: as in :func:`nodes`.
+        SlurmValueError: as in :func:`nodes`; also where GPUs have no device files and are not detected.
     """
     return _fold(_described(descriptions), gpus.rows)
 
@@ -75,7 +75,7 @@ def partitions(
     Raises:
         SlurmValueError: a description is wrong, names an unknown node, or two are the default.
     """
-    known = frozenset(item.text("name") for item in _named(nodes, "node", _NODE_KEYS))
+    known = frozenset(item.text("name") for item in _described(nodes))
     found = _named(descriptions, "partition", _PARTITION_KEYS)
     default = [item.text("name") for item in found if item.flag("default")]
     if len(default) > 1:
@@ -84,9 +84,7 @@ def partitions(
 
 
 def _described(descriptions: Iterable[Mapping[str, object]]) -> list[Item]:
-    found = _named(descriptions, "node", _NODE_KEYS)
-    gpus.check_together(found)
-    return found
+    return _named(descriptions, "node", _NODE_KEYS)
 
 
 def _named(descriptions: Iterable[Mapping[str, object]], what: str, keys: frozenset[str]) -> list[Item]:
