@@ -29,6 +29,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slurm_hostnames": hostlist.expand,
     "slurm_nodes": rows.nodes,
     "slurm_gres": rows.gres,
+    "slurm_gres_types": rows.gres_types,
     "slurm_partitions": rows.partitions,
     "slurm_line": conf.line,
 }

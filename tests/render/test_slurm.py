@@ -58,27 +58,54 @@ def test_a_file_of_slurm_is_the_same_on_every_host(
 @inventories
 def test_slurm_conf_and_gres_conf_agree_on_the_gpus(site: Callable[[str], Site], inventory: str) -> None:
     place = site(inventory)
-    counted: dict[str, dict[str, int]] = {}
-    for row in _rows(rendered(place, inventory, "slurm_interactive/gres.conf", HOSTS[inventory][1])):
-        for name in hostlist.expand(row["NodeName"]):
-            files = hostlist.expand(row["File"].removeprefix("/dev/"))
-            kinds = counted.setdefault(name, {})
-            kinds[row["Type"]] = kinds.get(row["Type"], 0) + len(files)
     nodes = _rows(rendered(place, inventory, "slurm_interactive/interactive.conf", HOSTS[inventory][1]))
     told = {
-        name: gres.gpu_counts(row["Gres"])
+        name: {(item.name, item.type): item.count for item in gres.parse(row["Gres"])}
         for row in nodes
         if "Gres" in row
         for name in hostlist.expand(row["NodeName"])
     }
+    counted: dict[str, dict[tuple[str, str | None], int]] = {}
+    for row in _rows(rendered(place, inventory, "slurm_interactive/gres.conf", HOSTS[inventory][1])):
+        for name in hostlist.expand(row["NodeName"]):
+            kinds = counted.setdefault(name, {})
+            if "AutoDetect" in row:  # then what is there is for slurmd to say
+                kinds |= {kind: count for kind, count in told[name].items() if kind[0] == gres.GPU}
+                continue
+            kind = (row["Name"], row.get("Type"))
+            kinds[kind] = kinds.get(kind, 0) + _counted(row)
     assert told == counted
     assert told
+
+
+def _counted(row: dict[str, str]) -> int:
+    """Return how many resources a row of gres.conf stands for."""
+    if "MultipleFiles" in row:
+        return 1
+    return int(row["Count"]) if "Count" in row else len(hostlist.expand(row["File"].removeprefix("/dev/")))
 
 
 def _rows(text: str) -> list[dict[str, str]]:
     """Read back the rows of a rendered file, none of whose values holds a blank."""
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     return [dict(pair.split("=", 1) for pair in line.split()) for line in lines]
+
+
+@inventories
+def test_the_gres_types_are_those_of_the_nodes(site: Callable[[str], Site], inventory: str) -> None:
+    text = rendered(site(inventory), inventory, "slurm_cluster/slurm.conf", HOSTS[inventory][1])
+    found = [line for line in text.splitlines() if "Gres" in line or "TRES" in line]
+    kinds = {LAB: ["gpu"], MIXED: ["gpu", "mps", "shard"]}[inventory]
+    assert found == [
+        f"GresTypes={','.join(kinds)}",
+        f"AccountingStorageTRES={','.join(f'gres/{kind}' for kind in kinds)}",
+    ]
+
+
+def test_a_cluster_without_gpus_names_no_gres(site: Callable[[str], Site]) -> None:
+    bare = [{"name": "cpu1", "cpus": 4, "memory": "4000M"}]
+    text = site(LAB).render("slurm_cluster/slurm.conf", "login", slurm_interactive_nodes=bare)
+    assert "gres" not in text.lower()
 
 
 def test_a_time_that_is_not_quoted_stops_the_rendering_with_advice(site: Callable[[str], Site]) -> None:

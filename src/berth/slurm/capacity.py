@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from berth.slurm.jobs import Job
     from berth.slurm.nodes import Node
@@ -180,15 +180,23 @@ def _widest(wanted: Sequence[int], cpus: int, rows: int) -> int:
 
 
 def _free_gpus(node: Node, jobs: Sequence[Job]) -> dict[str, int]:
-    """Return the free GPUs of each type the node has."""
+    """Return the free GPUs of each type the node has: those of which nobody has all or a part."""
     held: dict[str, int] = defaultdict(int)
     for job in jobs:
-        for kind, count in job.gpus.items():
+        for kind, count in _by_type(job.gpus, node).items():
             held[kind] += _share(count, job)
+    shared = _by_type(node.gpus_shared, node)
     return {
-        kind: max(0, count - max(node.gpus_used.get(kind, 0), held[kind]))
+        kind: max(0, count - max(node.gpus_used.get(kind, 0), held[kind]) - shared.get(kind, 0))
         for kind, count in node.gpus.items()
     }
+
+
+def _by_type(counts: Mapping[str, int], node: Node) -> Mapping[str, int]:
+    """Return *counts* by the types that *node* has; without a type, they may be of any of these."""
+    if "" in node.gpus or set(counts) != {""}:
+        return counts
+    return dict.fromkeys(node.gpus, counts[""])
 
 
 def _barred(

@@ -36,6 +36,9 @@ class Node:
     gpus: dict[str, int] = field(default_factory=dict)
     """GPUs by type; ``""`` stands for no type."""
     gpus_used: dict[str, int] = field(default_factory=dict)
+    """GPUs that jobs have whole."""
+    gpus_shared: dict[str, int] = field(default_factory=dict)
+    """GPUs of which jobs have shards or a percentage (MPS): nobody can have those whole."""
     partitions: tuple[str, ...] = ()
     address: str = ""
     """Where the node is reached: a name or an address."""
@@ -76,6 +79,7 @@ def _node(record: document.Record) -> Node:
         alloc_cpus=document.number(record, "alloc_cpus") or 0,
         gpus=gres.gpu_counts(document.text(record, "gres")),
         gpus_used=gres.gpu_counts(document.text(record, "gres_used")),
+        gpus_shared=gres.gpus_shared(document.text(record, "gres_used")),
         partitions=document.words(record, "partitions"),
         address=document.text(record, "address"),
         reason=document.text(record, "reason"),

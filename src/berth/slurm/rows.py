@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from berth.slurm import hostlist, units
+from berth.slurm import gpus, hostlist, units
 from berth.slurm.describe import Item, items
 from berth.slurm.errors import SlurmValueError
 
@@ -21,9 +21,8 @@ _OVERSUBSCRIBE = re.compile(r"NO|EXCLUSIVE|(?:YES|FORCE)(?::[1-9][0-9]{0,3})?")
 _STATES = frozenset({"UP", "DOWN", "DRAIN", "INACTIVE"})
 _NODE_KEYS = frozenset(
     {"name", "address", "cpus", "sockets", "cores_per_socket", "threads_per_core"}
-    | {"memory", "gpus", "features", "options"},
+    | {"memory", "gpus", "autodetect", "gpu_flags", "features", "options"},
 )
-_GPU_KEYS = frozenset({"type", "count", "files", "cores"})
 _PARTITION_KEYS = frozenset(
     {"name", "nodes", "default", "oversubscribe", "max_time", "default_time", "state", "options"}
     | {"default_memory_per_cpu", "max_memory_per_node", "allow_accounts", "allow_groups"},
@@ -34,22 +33,32 @@ def nodes(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
     """Write the ``NodeName`` rows of ``slurm.conf``, nodes that are equal folded into one row.
 
     Each description holds ``name``, ``cpus`` and ``memory`` (text, ``"512G"``) and may hold ``sockets``,
-    ``cores_per_socket``, ``threads_per_core``, ``address``, ``features``, ``gpus`` (a list of ``type``,
-    ``count``, ``files``, ``cores``) and ``options`` (further Slurm parameters by their own names).
+    ``cores_per_socket``, ``threads_per_core``, ``address``, ``features``, ``gpus`` (see
+    :mod:`berth.slurm.gpus`), ``autodetect``, ``gpu_flags`` and ``options`` (further Slurm parameters by their
+    own names).
 
     Raises:
         SlurmValueError: a description is wrong; the sentence names the node and the key.
     """
-    return _fold(_named(descriptions, "node", _NODE_KEYS), lambda node: [_node(node)])
+    return _fold(_described(descriptions), lambda node: [_node(node)])
 
 
 def gres(descriptions: Iterable[Mapping[str, object]]) -> list[Row]:
     """Write the rows of ``gres.conf`` for the same descriptions as :func:`nodes`.
 
     Raises:
-        SlurmValueError: as in :func:`nodes`; also where device files and count disagree.
+        SlurmValueError: as in :func:`nodes`; also where GPUs have no device files and are not detected.
     """
-    return _fold(_named(descriptions, "node", _NODE_KEYS), _gres)
+    return _fold(_described(descriptions), gpus.rows)
+
+
+def gres_types(descriptions: Iterable[Mapping[str, object]]) -> list[str]:
+    """Return what ``GresTypes`` has to name for the same descriptions as :func:`nodes`: ``gpu`` first.
+
+    Raises:
+        SlurmValueError: as in :func:`nodes`.
+    """
+    return gpus.types(_described(descriptions))
 
 
 def partitions(
@@ -66,12 +75,16 @@ def partitions(
     Raises:
         SlurmValueError: a description is wrong, names an unknown node, or two are the default.
     """
-    known = frozenset(item.text("name") for item in _named(nodes, "node", _NODE_KEYS))
+    known = frozenset(item.text("name") for item in _described(nodes))
     found = _named(descriptions, "partition", _PARTITION_KEYS)
     default = [item.text("name") for item in found if item.flag("default")]
     if len(default) > 1:
         raise SlurmValueError(f"partitions {', '.join(default)}: only one can be the default")
     return [_partition(item, known) for item in found]
+
+
+def _described(descriptions: Iterable[Mapping[str, object]]) -> list[Item]:
+    return _named(descriptions, "node", _NODE_KEYS)
 
 
 def _named(descriptions: Iterable[Mapping[str, object]], what: str, keys: frozenset[str]) -> list[Item]:
@@ -89,15 +102,15 @@ def _named(descriptions: Iterable[Mapping[str, object]], what: str, keys: frozen
 
 
 def _fold(found: list[Item], rows_of: Callable[[Item], list[Row]]) -> list[Row]:
-    """Write the rows of each item, those that are equal under one folded ``NodeName``."""
+    """Write the rows of each item, those that are equal in all of them under one folded ``NodeName``."""
     names: dict[str, list[str]] = {}
-    rows: dict[str, Row] = {}
+    rows: dict[str, list[Row]] = {}
     for item in found:
-        for row in rows_of(item):
-            key = repr(row)  # the rows hold plain text and numbers only
-            rows[key] = row
-            names.setdefault(key, []).append(item.text("name"))
-    return [{"NodeName": hostlist.fold(names[key]), **row} for key, row in rows.items()]
+        own = rows_of(item)
+        key = repr(own)  # the rows hold plain text and numbers only
+        rows[key] = own
+        names.setdefault(key, []).append(item.text("name"))
+    return [{"NodeName": hostlist.fold(names[key]), **row} for key, own in rows.items() for row in own]
 
 
 def _node(item: Item) -> Row:
@@ -106,7 +119,7 @@ def _node(item: Item) -> Row:
         raise item.error("memory", "a node has some memory")
     row: Row = {"NodeAddr": item.optional_text("address")}
     row |= {"CPUs": item.number("cpus")} | _topology(item)
-    row |= {"RealMemory": memory, "Gres": _gres_text(item) or None}
+    row |= {"RealMemory": memory, "Gres": gpus.gres(item) or None}
     row |= {"Feature": ",".join(item.texts("features")) or None, "State": "UNKNOWN"}
     return _with_options(item, row)
 
@@ -122,60 +135,6 @@ def _topology(item: Item) -> Row:
         if cpus not in {cores, cores * found["ThreadsPerCore"]}:
             raise item.error("cpus", f"{cpus} CPUs do not match sockets, cores and threads")
     return dict(found)
-
-
-def _gpus(item: Item) -> list[Item]:
-    """Return the described groups of GPUs; slurmd ends if only some of them have a type, or files."""
-    groups = item.items("gpus", _GPU_KEYS)
-    for key in ("type", "files"):
-        if len({group.has(key) for group in groups}) > 1:
-            raise item.error("gpus", f"either every group of GPUs has {key!r}, or none has")
-    return groups
-
-
-def _gres_text(item: Item) -> str:
-    """Return the ``Gres`` parameter of a node: each type of GPU with its number."""
-    counts: dict[str, int] = {}
-    for group in _gpus(item):
-        kind = _gpu_type(group)
-        counts[kind] = counts.get(kind, 0) + group.number("count")
-    return ",".join(f"gpu:{kind}:{n}" if kind else f"gpu:{n}" for kind, n in counts.items())
-
-
-def _gpu_type(group: Item) -> str:
-    kind = group.optional_text("type") or ""
-    if kind and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", kind) is None:
-        raise group.error("type", f"{kind!r} is not a word such as a100")
-    return kind
-
-
-def _gres(item: Item) -> list[Row]:
-    rows: list[Row] = []
-    seen: set[str] = set()
-    for group in _gpus(item):
-        count, files = group.number("count"), group.optional_text("files")
-        row: Row = {"Name": "gpu", "Type": _gpu_type(group) or None}
-        if files is None:
-            row["Count"] = count
-        else:
-            paths = _devices(group, files)
-            if len(paths) != count or seen & set(paths):
-                raise group.error(
-                    "files", f"{files!r} is {len(paths)} files for {count} GPUs, or named twice"
-                )
-            seen.update(paths)
-            row["File"] = files
-        row["Cores"] = group.optional_text("cores")
-        rows.append({key: value for key, value in row.items() if value is not None})
-    return rows
-
-
-def _devices(group: Item, files: str) -> list[str]:
-    """Expand ``/dev/nvidia[0-1]``: a directory, then a hostlist."""
-    directory, _, names = files.rpartition("/")
-    if not directory.startswith("/") or not names:
-        raise group.error("files", f"{files!r} is not an absolute path such as /dev/nvidia[0-1]")
-    return [f"{directory}/{name}" for name in group.checking("files", hostlist.expand, names)]
 
 
 def _partition(item: Item, known: frozenset[str]) -> Row:

@@ -51,6 +51,23 @@ def test_untyped_gpus_are_offered_without_a_type() -> None:
     assert (chosen.gpus, chosen.gpu_type) == (2, None)
 
 
+def test_every_type_on_a_node_is_offered_up_to_the_most_that_one_node_has() -> None:
+    """Counts are compared as numbers, and types in several nodes are offered once."""
+    nodes = (
+        node(name="n1", gpus={"h200": 8, "1g.5gb": 2}),
+        node(name="n2", gpus={"h200": 16}),
+        node(name="n3", gpus={"": 1}),
+        node(name="n4", gpus={}),
+    )
+    own = offer_for("alice", nodes=nodes)
+    wanted = [n for n in FORM.gpus.choices if n > 0]
+    expected = ["0", *(f":{n}" for n in wanted if n <= 1)]
+    expected += [f"1g.5gb:{n}" for n in wanted if n <= 2] + [f"h200:{n}" for n in wanted]
+    assert values(own, "gpus") == expected
+    chosen = own.validate({"gpus": "1g.5gb:2"})
+    assert (chosen.gpus, chosen.gpu_type) == (2, "1g.5gb")
+
+
 def test_a_reservation_is_offered_only_to_who_may_use_it() -> None:
     assert values(offer_for("bob"), "reservation") == ["", "course"]
     assert values(offer_for("bob", reservations=(reservation(accounts=("other",)),)), "reservation") == [""]

@@ -219,3 +219,57 @@ def test_what_is_free_never_exceeds_the_node_nor_falls_below_nothing(
     (room,) = capacity.rooms([node()], jobs, shared_by=shared_by)
     assert 0 <= room.widest <= min(4, room.cores) or room.cores == room.widest == 0
     assert room.cores == max(0, 4 * shared_by - sum(cores))
+
+
+def test_a_gpu_of_which_a_part_is_taken_is_not_free() -> None:
+    shared = node(gpus={"a100": 4}, gpus_used={"a100": 1}, gpus_shared={"a100": 2})
+    (room,) = capacity.rooms([shared], [], shared_by=5)
+    assert room.gpus == {"a100": 1}
+
+
+def test_parts_without_a_type_may_be_of_any_type_of_the_node() -> None:
+    shared = node(gpus={"a100": 2, "h100": 1}, gpus_shared={"": 1})
+    (room,) = capacity.rooms([shared], [], shared_by=5)
+    assert room.gpus == {"a100": 1, "h100": 0}
+
+
+def test_a_job_whose_gpus_have_no_type_holds_some_of_the_nodes_type() -> None:
+    """The site accounts for GPUs without their types, and the node has not been asked since the job began."""
+    (room,) = capacity.rooms([node(gpus={"a100": 2})], [job(gpus={"": 1})], shared_by=5)
+    assert room.gpus == {"a100": 1}
+
+
+def gpu_nodes() -> dict[str, Node]:
+    return {item.name: item for item in records.parse_nodes(recorded.document("24.11", "gpus-nodes"))}
+
+
+def gpu_jobs() -> list[Job]:
+    return records.parse_jobs(recorded.document("24.11", "gpus-squeue"))
+
+
+def test_free_gpus_are_those_that_slurm_would_give() -> None:
+    """On `typed` and `mps`, whole GPUs were asked for and had to wait; on `both` one was given away twice."""
+    found = {
+        room.node.name: room.gpus for room in capacity.rooms(gpu_nodes().values(), gpu_jobs(), shared_by=5)
+    }
+    assert found == {
+        "both": {"": 0},
+        "cpu": {},
+        "mig": {"1g.5gb": 0, "a100": 1},
+        "mps": {"a100": 0},
+        "typed": {"a100": 0, "h100": 0},
+        "untyped": {"": 0},
+    }
+    waiting = {item.name for item in gpu_jobs() if item.pending}
+    assert waiting == {"g1", "p3"}
+
+
+def test_slices_and_types_have_a_row_each_in_the_table_of_free_gpus() -> None:
+    rows = capacity.availability(gpu_nodes().values(), gpu_jobs(), shared_by=5, now=NOW)
+    # typed and mps are not among them: they are promised to the jobs that wait there
+    assert [(row.gpu_type, row.total, row.nodes) for row in rows] == [
+        ("", 2, {0: 2}),
+        ("1g.5gb", 2, {0: 1}),
+        ("a100", 1, {1: 1}),
+        (None, 0, {0: 1}),
+    ]

@@ -61,10 +61,10 @@ def test_everything_a_node_can_have_is_written() -> None:
     ]
 
 
-def test_gpus_without_a_type_or_files_are_counted() -> None:
-    described = [node("gpu1", gpus=[{"type": None, "count": 2, "files": None}])]
+def test_gpus_without_a_type_are_counted() -> None:
+    described = [node("gpu1", gpus=[{"type": None, "count": 2, "files": "/dev/nvidia[0-1]"}])]
     assert rows.nodes(described)[0]["Gres"] == "gpu:2"
-    assert lines(rows.gres(described)) == ["NodeName=gpu1 Name=gpu Count=2"]
+    assert lines(rows.gres(described)) == ["NodeName=gpu1 Name=gpu File=/dev/nvidia[0-1]"]
 
 
 def test_a_type_of_gpu_may_be_a_number() -> None:
