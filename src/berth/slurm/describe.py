@@ -14,14 +14,15 @@ T = TypeVar("T")
 class Item:
     """One description; every error names it and the key that is wrong. ``None`` counts as not given."""
 
-    def __init__(self, where: str, values: Mapping[str, object]) -> None:
-        """Wrap *values*; *where* is the beginning of its errors (``node gpu1``)."""
+    def __init__(self, where: str, values: Mapping[str, object], at: tuple[str | int, ...] = ()) -> None:
+        """Wrap *values*; *where* is the beginning of its errors (``node gpu1``), *at* leads to it."""
         self.where = where
+        self.at = at
         self._values = values
 
     def error(self, key: str, problem: str) -> SlurmValueError:
         """Return (not raise) the error for one key."""
-        return SlurmValueError(f"{self.where}: {key}: {problem}")
+        return SlurmValueError(f"{self.where}: {key}: {problem}", (*self.at, key))
 
     def has(self, key: str) -> bool:
         """Tell whether the key is given."""
@@ -90,42 +91,46 @@ class Item:
         value = self._values.get(key)
         if value is None:
             return {}
-        return _mapping(value, f"{self.where}: {key}")
+        return _mapping(value, f"{self.where}: {key}", (*self.at, key))
 
     def items(self, key: str, keys: frozenset[str]) -> list[Item]:
         """Return a list of descriptions below this one; one that is not given is empty."""
         value = self._values.get(key)
-        return [] if value is None else items(value, f"{self.where}: {key}", keys)
+        return [] if value is None else items(value, f"{self.where}: {key}", keys, (*self.at, key))
 
 
-def items(descriptions: object, what: str, keys: frozenset[str]) -> list[Item]:
-    """Wrap a list of mappings that may hold nothing but *keys*.
+def items(
+    descriptions: object, what: str, keys: frozenset[str], at: tuple[str | int, ...] = ()
+) -> list[Item]:
+    """Wrap a list of mappings that may hold nothing but *keys*; *at* leads to the list.
 
     Raises:
         SlurmValueError: it is not a list, an entry is not a mapping, or a key is unknown.
     """
     if not isinstance(descriptions, Iterable) or isinstance(descriptions, str | bytes | Mapping):
-        raise SlurmValueError(f"{what}: expected a list of descriptions, got {descriptions!r}")
+        raise SlurmValueError(f"{what}: expected a list of descriptions, got {descriptions!r}", at)
     found: list[Item] = []
     for number, description in enumerate(descriptions, start=1):
-        values = _mapping(description, f"{what} {number}")
-        item = Item(f"{what} {values.get('name', number)}", values)
+        place = (*at, number - 1)
+        values = _mapping(description, f"{what} {number}", place)
+        item = Item(f"{what} {values.get('name', number)}", values, place)
         unknown = sorted(set(values) - keys)
         if unknown:
             raise SlurmValueError(
-                f"{item.where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(keys))}"
+                f"{item.where}: unknown key {', '.join(unknown)}; known: {', '.join(sorted(keys))}",
+                (*place, unknown[0]),
             )
         found.append(item)
     return found
 
 
-def _mapping(value: object, where: str) -> Mapping[str, object]:
+def _mapping(value: object, where: str, at: tuple[str | int, ...]) -> Mapping[str, object]:
     """Return *value* as a mapping whose keys are plain text."""
     if not isinstance(value, Mapping):
-        raise SlurmValueError(f"{where}: expected a mapping, got {value!r}")
+        raise SlurmValueError(f"{where}: expected a mapping, got {value!r}", at)
     mapping: dict[str, object] = {}
     for key, entry in value.items():
         if not isinstance(key, str):
-            raise SlurmValueError(f"{where}: the key {key!r} is not text")
+            raise SlurmValueError(f"{where}: the key {key!r} is not text", at)
         mapping[str(key)] = entry
     return mapping

@@ -8,7 +8,15 @@ class SlurmError(Exception):
 
 
 class SlurmValueError(SlurmError, ValueError):
-    """A value that Slurm would refuse, or would read as something that nobody meant."""
+    """A value that Slurm would refuse, or would read as something that nobody meant.
+
+    *at* leads to it from the descriptions that were given: positions and keys, ``(1, "gpus", 0, "count")``.
+    """
+
+    def __init__(self, message: str, at: tuple[str | int, ...] = ()) -> None:
+        """Keep the sentence, and where the value stands."""
+        super().__init__(message)
+        self.at = at
 
 
 class SlurmUnavailable(SlurmError):  # noqa: N818 - it names a state of Slurm, which callers show as such

@@ -1,0 +1,30 @@
+"""The groups of hosts that the playbooks need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from berth.inventory.mistakes import Mistake, listed, nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from berth.inventory.site import Site
+
+_ONE = ("slurm_controller", "slurm_database", "hub")
+_SOME = ("interactive_nodes",)
+_OWN = {"all", "ungrouped"}
+
+
+def mistakes(site: Site, *, existing: bool) -> Iterator[Mistake]:
+    """Find groups without hosts, or with too many; a Slurm that is there already needs no database here."""
+    for group in (*_ONE, *_SOME):
+        members = site.groups.get(group, ())
+        how_many = "one host" if group in _ONE else "the compute nodes"
+        if not members and not (existing and group == "slurm_database"):
+            near = nearest(group, set(site.groups) - _OWN - {*_ONE, *_SOME})
+            fix = f"Rename the group {near} to {group}" if near else f"Put {how_many} into it"
+            yield Mistake(site.hosts_file, f"the group {group} has no host", fix)
+        if group in _ONE and len(members) > 1:
+            problem = f"the group {group} has {len(members)} hosts: {listed(members)}"
+            yield Mistake(site.hosts_file, problem, "Leave one of them in it")
