@@ -1,7 +1,7 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
 It asks for everybody at once, parses the documents outside the hub's event loop, and hands over a reduced
-`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION SHARED_BY BIN_DIR INTERVAL TIMEOUT`, with `Watch`
+`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch`
 objects on standard input and snapshots on standard output (see `berth.hub.pipe`).
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from berth.hub import pipe
+from berth.hub.ends import Ends
 from berth.hub.snapshot import Part, Snapshot, Watch
 from berth.slurm import capacity, client, records
 
@@ -28,8 +29,6 @@ WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 ACCOUNTS_INTERVAL = 60.0
 """Seconds between two readings of the associations, which change rarely."""
-ENDED_KEPT = 3600.0
-"""Seconds that the answer of accounting about an ended job is kept."""
 
 
 @dataclass
@@ -51,8 +50,6 @@ class Collector:
     """Asks Slurm in rounds and keeps the last answer of each kind."""
 
     partition: str
-    shared_by: int
-    """Users that may share a core: the n of OverSubscribe=FORCE:n."""
     bin_dir: str
     interval: float
     timeout: float
@@ -64,7 +61,7 @@ class Collector:
         self._queue = _Kind(self.interval)
         self._nodes = _Kind(self.interval)
         self._accounts = _Kind(ACCOUNTS_INTERVAL)
-        self._ended_at: dict[int, float] = {}
+        self._ends = Ends(self.timeout)
         self._connected: client.Commands | None = None
 
     async def _json(self, argv: list[str]) -> dict[str, Any]:
@@ -82,26 +79,9 @@ class Collector:
         document = await self._json(commands.jobs(self.partition))
         jobs = {job.job_id: job for job in records.parse_jobs(document)}
         self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
-        await self._ask_accounting()
-
-    async def _ask_accounting(self) -> None:
-        """Look for the end of watched jobs that squeue no longer lists: absence alone proves nothing."""
-        jobs, ended = self.snapshot.jobs, dict(self.snapshot.ended)
-        names = {job.name for job in (*jobs.values(), *ended.values())}
-        missing = [number for number in self.watch.job_ids if number not in jobs and number not in ended]
-        nameless = [name for name in self.watch.names if name not in names]
-        now = time.monotonic()
-        for number in [n for n, kept_at in self._ended_at.items() if now - kept_at > ENDED_KEPT]:
-            if number not in self.watch.job_ids:
-                ended.pop(number, None)
-                del self._ended_at[number]
-        commands = await self._commands()
-        for argv in commands.accounting(missing, nameless):
-            for job in records.parse_sacct(await self._json(argv)):
-                if job.ended:
-                    ended[job.job_id] = job
-                    self._ended_at[job.job_id] = now
-        self.snapshot = replace(self.snapshot, ended=ended)
+        if self.snapshot.controller is not None:
+            await self._ends.ask(commands, self.snapshot.controller, self.watch, jobs)
+            self.snapshot = replace(self.snapshot, ended=self._ends.jobs, forgotten=self._ends.forgotten)
 
     async def _ask_nodes(self) -> None:
         commands = await self._commands()
@@ -120,20 +100,22 @@ class Collector:
     async def _ask_accounts(self) -> None:
         commands = await self._commands()
         asked_at = time.time()
-        associations = await client.run(commands.associations(), self.timeout)
-        defaults = await client.run(commands.default_accounts(), self.timeout)
-        self.snapshot = replace(
-            self.snapshot,
-            associations=tuple(records.parse_associations(associations, defaults)),
-            accounts_part=Part(asked_at),
-        )
+        controller = records.parse_controller(await client.run(commands.controller(), self.timeout))
+        self.snapshot = replace(self.snapshot, controller=controller)
+        associations: list[records.Association] = []
+        if controller.accounting:
+            rights = await client.run(commands.associations(), self.timeout)
+            defaults = await client.run(commands.default_accounts(), self.timeout)
+            associations = records.parse_associations(rights, defaults)
+        self.snapshot = replace(self.snapshot, associations=tuple(associations), accounts_part=Part(asked_at))
 
     async def round(self, *, woken: bool) -> bool:
         """Ask what is due (the queue at once when woken); return whether anything was asked."""
         kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
+            # First of all whether there is accounting: the queue's own questions depend on it.
+            (self._accounts, "accounts_part", self._ask_accounts, False),
             (self._queue, "jobs_part", self._ask_queue, woken),
             (self._nodes, "nodes_part", self._ask_nodes, False),
-            (self._accounts, "accounts_part", self._ask_accounts, False),
         )
         asked = False
         for kind, part, ask, forced in kinds:
@@ -159,7 +141,7 @@ class Collector:
             state.nodes,
             state.jobs.values(),
             state.reservations,
-            shared_by=self.shared_by,
+            shared_by=state.shared_by,
             now=time.time(),
         )
         self.snapshot = replace(state, gpu_rows=tuple(rows))
@@ -204,7 +186,7 @@ async def _until_due(collector: Collector, woken: asyncio.Event, not_before: flo
 
 
 async def _main(arguments: list[str]) -> None:
-    partition, shared_by, bin_dir, interval, timeout = arguments
+    partition, bin_dir, interval, timeout = arguments
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
@@ -213,7 +195,7 @@ async def _main(arguments: list[str]) -> None:
         sys.stdout.buffer,
     )
     writer = asyncio.StreamWriter(transport, protocol, None, loop)
-    collector = Collector(partition, int(shared_by), bin_dir, float(interval), float(timeout))
+    collector = Collector(partition, bin_dir, float(interval), float(timeout))
     await _serve(collector, reader, writer)
 
 

@@ -24,10 +24,9 @@ log = logging.getLogger("berth.collector")
 class CollectorClient:
     """One per hub. `snapshot` is always the last known state; it never raises and never waits for Slurm."""
 
-    def __init__(self, settings: SlurmSettings, shared_by: int) -> None:
-        """Prepare; nothing runs before `start`. `shared_by` is the number of users per core."""
+    def __init__(self, settings: SlurmSettings) -> None:
+        """Prepare; nothing runs before `start`."""
         self._settings = settings
-        self._shared_by = shared_by
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watch = Watch()
@@ -94,7 +93,6 @@ class CollectorClient:
             "-m",
             "berth.hub.collect",
             settings.partition,
-            str(self._shared_by),
             str(settings.bin_dir),
             str(settings.interval_seconds),
             str(settings.timeout_seconds),

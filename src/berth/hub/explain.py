@@ -1,42 +1,15 @@
-"""Slurm's states and reasons in plain words.
-
-The reasons are those of squeue(1), "JOB REASON CODES"; the states those of "JOB STATE CODES".
-"""
+"""What happens to a session, in plain words. The states are those of squeue(1), "JOB STATE CODES"."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Final
 
+from berth.hub import reasons
+from berth.slurm.jobs import FORGOTTEN
+
 if TYPE_CHECKING:
     from berth.slurm.records import Job
-
-REASONS: Final = {
-    "Resources": "No node has what you asked for free right now. A smaller request may start at once.",
-    "Priority": "Others asked before you or have a higher priority.",
-    "Reservation": "The reservation has not started yet.",
-    "ReservationDeleted": "The reservation was deleted. Cancel, and start again without it.",
-    "ReqNodeNotAvail": "The nodes that could run it are reserved, drained or down.",
-    "Dependency": "It waits for another job.",
-    "BeginTime": "Slurm starts it in a moment.",
-    "JobHeldUser": "The job is held. Release it with scontrol, or cancel and start again.",
-    "JobHeldAdmin": "An operator holds the job.",
-    "PartitionDown": "The operators have closed the partition for now.",
-    "PartitionInactive": "The operators have closed the partition for now.",
-    "PartitionTimeLimit": "The time is longer than the partition allows. Cancel, and ask for less.",
-    "PartitionNodeLimit": "The request is larger than the partition. Cancel, and ask for less.",
-    "AssociationJobLimit": "Your account runs as many jobs as it may.",
-    "AssocGrpGRES": "Your account uses as many GPUs as it may.",
-    "AssocMaxJobsLimit": "Your account runs as many jobs as it may.",
-    "QOSMaxJobsPerUserLimit": "You run as many sessions as you may at a time.",
-    "QOSMaxGRESPerUser": "You use as many GPUs as you may at a time.",
-    "QOSMaxWallDurationPerJobLimit": "The time is longer than you may ask for. Cancel, and ask for less.",
-    "QOSMaxCpuPerUserLimit": "You use as many cores as you may at a time.",
-    "QOSMaxMemoryPerUser": "You use as much memory as you may at a time.",
-    "InvalidAccount": "Slurm no longer knows the account. Cancel, and choose another one.",
-    "None": "Slurm is about to decide.",
-    "": "Slurm is about to decide.",
-}
 
 ENDS: Final = {
     "COMPLETED": "The session ended by itself, for example by File > Shut Down.",
@@ -49,6 +22,7 @@ ENDS: Final = {
     "REVOKED": "Slurm revoked the job.",
     "LAUNCH_FAILED": "The node could not start the job. Start again; if it happens again, tell the support.",
     "RECONFIG_FAIL": "The node could not be prepared. Start again; if it happens again, tell the support.",
+    FORGOTTEN: "The session ended. How is not known: accounting is inactive, and Slurm forgets jobs.",
 }
 
 
@@ -62,8 +36,8 @@ def waiting(job: Job | None, asked_at: float) -> str:
         where = f" on {job.nodes[0]}" if job.nodes else ""
         return f"Job {job.job_id} runs{where}; JupyterLab is starting."
     base = job.reason.partition("(")[0].strip()
-    text = REASONS.get(base, "Slurm gives a reason of its own.")
-    return f"Job {job.job_id} waits in the queue. {text} ({job.reason or 'None'}){_estimate(job, asked_at)}"
+    text = f"{reasons.waiting(base)} ({job.reason or 'None'})"
+    return f"Job {job.job_id} waits in the queue. {text}{_estimate(job, asked_at)}"
 
 
 def _estimate(job: Job, now: float) -> str:

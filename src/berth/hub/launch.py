@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Resources, Verdict
-from berth.hub import explain
+from berth.hub import explain, reasons
 from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
 
@@ -76,7 +76,7 @@ class Launch:
             log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
         else:
             said = "Slurm refused the request" if result.verdict is Verdict.REFUSED else "Nothing was started"
-            raise NeverQueued(f"{said}: {result.message}", reason=str(result.verdict))
+            raise NeverQueued(f"{said}: {reasons.refusal(result.message)}", reason=str(result.verdict))
 
     def _queued(self, job_id: int) -> None:
         self.record.job_id = job_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.hub.options import NO_RESERVATION, Choice, Offer
+from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.slurm import units
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def compute(
             Choice(NO_RESERVATION, "None"),
             *(Choice(item.name, reservation_text(item, now)) for item in usable),
         ),
-        "account": tuple(Choice(name, name) for name in accounts),
+        "account": _accounts(snapshot, accounts),
         "cores": tuple(Choice(str(n), str(n)) for n in _cores(snapshot, settings)),
         "memory": tuple(Choice(text, size_text(text)) for text in _memory(snapshot, settings)),
         "gpus": _gpus(snapshot, settings),
@@ -66,7 +66,7 @@ def compute(
         defaults={name: _default(entries, wanted.get(name, "")) for name, entries in choices.items()},
         releases=tuple(releases),
         complete=snapshot.complete,
-        hints=_hints(snapshot, settings),
+        hints=_hints(snapshot, charged=bool(accounts)),
     )
 
 
@@ -76,6 +76,14 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
         if entry.value == wanted or entry.value.rpartition(":")[2] == wanted:
             return entry.value
     return entries[0].value if entries else ""
+
+
+def _accounts(snapshot: Snapshot, accounts: Sequence[str]) -> tuple[Choice, ...]:
+    """Return the user's accounts; one entry without an account where Slurm asks for none."""
+    controller = snapshot.controller
+    if accounts or controller is None or controller.associations:
+        return tuple(Choice(name, name) for name in accounts)
+    return (Choice(NO_ACCOUNT, "None" if controller.accounting else "None: accounting is inactive"),)
 
 
 def _cores(snapshot: Snapshot, settings: FormSettings) -> list[int]:
@@ -110,18 +118,23 @@ def _gpus(snapshot: Snapshot, settings: FormSettings) -> tuple[Choice, ...]:
     return tuple(entries)
 
 
-def _hints(snapshot: Snapshot, settings: FormSettings) -> dict[str, str]:
+def _hints(snapshot: Snapshot, *, charged: bool) -> dict[str, str]:
     most_cores = max((node.cpus for node in snapshot.nodes), default=0)
     most_memory = max((node.memory_mib for node in snapshot.nodes), default=0)
     most_time = snapshot.partition.max_time if snapshot.partition else None
     shared = (
-        f"Up to {settings.shared_by} users may share a core when the system is full."
-        if settings.shared_by > 1
+        f"Up to {snapshot.shared_by} users may share a core when the system is full."
+        if snapshot.shared_by > 1
         else "Cores are yours alone."
     )
+    charge = "The account that the session is charged to."
+    if snapshot.controller is not None and not snapshot.controller.accounting:
+        charge = "Accounting is inactive at present: no session is charged to anybody."
+    elif not charged:
+        charge = "You belong to no account: the session is recorded without one."
     return {
         "reservation": "Leave “None” unless you were given one, for example for a course.",
-        "account": "The account that the session is charged to.",
+        "account": charge,
         "cores": f"At most {most_cores} on one node. {shared}",
         "memory": f"At most {mebibytes_text(most_memory)} on one node; memory is yours alone.",
         "gpus": "GPUs are yours alone: stop the session when you are done, so that others can use them.",

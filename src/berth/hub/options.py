@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from berth.releases.catalogue import Release
 
 NO_RESERVATION: Final = ""
+NO_ACCOUNT: Final = ""
 MAX_LENGTH: Final = 128
 """Characters of one value; no name that Slurm accepts here is longer."""
 
@@ -62,7 +63,8 @@ class SessionOptions:
     """Validated options of one session, in the units that sbatch gets."""
 
     reservation: str | None
-    account: str
+    account: str | None
+    """None where accounting is inactive, or where users may do without."""
     cores: int
     memory_mib: int
     gpus: int
@@ -117,7 +119,7 @@ class Offer:
             raise OptionsError({"time": "Time: choose a limit."})
         return SessionOptions(
             reservation=values["reservation"] or None,
-            account=values["account"],
+            account=values["account"] or None,
             cores=int(values["cores"]),
             memory_mib=units.mebibytes(values["memory"]),
             gpus=int(gpus),

@@ -55,7 +55,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
-        self.collector = CollectorClient(self.hub.slurm, self.form.shared_by)
+        self.collector = CollectorClient(self.hub.slurm)
         self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
         self._releases: tuple[Release, ...] = ()
         self._releases_stamp: tuple[int, int] | None = None

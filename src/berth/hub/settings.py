@@ -156,8 +156,6 @@ class FormSettings(_Model):
     gpus: IntegerField
     time: TimeField
     interfaces: tuple[Interface, ...] = Field(min_length=1)
-    shared_by: int = Field(ge=1, le=64)
-    """Users that may share a core: the n of OverSubscribe=FORCE:n."""
     links: Links = Links()
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from berth.slurm.jobs import FORGOTTEN, Job
+
 if TYPE_CHECKING:
     from berth.slurm.capacity import GpuRow
-    from berth.slurm.records import Association, Job, Node, Partition, Reservation
+    from berth.slurm.records import Association, Controller, Node, Partition, Reservation
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,11 @@ class Snapshot:
     """Jobs of the partition that squeue lists, recently ended ones included, by job id."""
     ended: dict[int, Job] = field(default_factory=dict)
     """Answers from accounting about watched jobs that squeue no longer lists, by job id."""
+    forgotten: frozenset[int] = frozenset()
+    """Watched jobs that Slurm does not know any more, where no accounting could remember them."""
     reservations: tuple[Reservation, ...] = ()
+    controller: Controller | None = None
+    """Whether there is accounting; None until the controller was asked."""
     associations: tuple[Association, ...] = ()
     gpu_rows: tuple[GpuRow, ...] = ()
     """Nodes by number of free GPUs; counted by the child, as it takes a while on large clusters."""
@@ -46,7 +52,9 @@ class Snapshot:
         known = self
         if not self.jobs_part.asked_at:
             part = replace(older.jobs_part, error=self.jobs_part.error or older.jobs_part.error)
-            known = replace(known, jobs=older.jobs, ended=older.ended, jobs_part=part)
+            known = replace(
+                known, jobs=older.jobs, ended=older.ended, forgotten=older.forgotten, jobs_part=part
+            )
         if not self.nodes_part.asked_at:
             part = replace(older.nodes_part, error=self.nodes_part.error or older.nodes_part.error)
             known = replace(
@@ -59,7 +67,12 @@ class Snapshot:
             )
         if not self.accounts_part.asked_at:
             part = replace(older.accounts_part, error=self.accounts_part.error or older.accounts_part.error)
-            known = replace(known, associations=older.associations, accounts_part=part)
+            known = replace(
+                known,
+                controller=self.controller or older.controller,
+                associations=older.associations,
+                accounts_part=part,
+            )
         return known
 
     def job(self, job_id: int | None, name: str, user: str) -> Job | None:
@@ -71,6 +84,8 @@ class Snapshot:
             job = jobs.get(job_id) if job_id is not None else None
             if job is not None and (job.name, job.user) == (name, user):
                 return job
+        if job_id in self.forgotten and job_id is not None:
+            return Job(job_id, name, user, account="", partition="", state=FORGOTTEN)
         return None
 
     def job_named(self, name: str, user: str) -> Job | None:
@@ -95,6 +110,11 @@ class Snapshot:
         ]
         ordered = sorted(usable, key=lambda item: (not item.is_default, item.account))
         return tuple(dict.fromkeys(item.account for item in ordered))
+
+    @property
+    def shared_by(self) -> int:
+        """How many jobs may share a core: the n of the partition's OverSubscribe=FORCE:n; 1 if not known."""
+        return self.partition.oversubscribe if self.partition is not None else 1
 
     @property
     def complete(self) -> bool:

@@ -60,6 +60,14 @@ class Commands:
         """
         return [self._program("squeue"), "--all", "--states=all", f"--partition={partition}", "--json"]
 
+    def controller(self) -> list[str]:
+        """Ask how the controller is configured, as :func:`berth.slurm.records.parse_controller` reads it."""
+        return [self._program("scontrol"), "show", "config"]
+
+    def known_job(self, job_id: int) -> list[str]:
+        """Ask the controller for one job, whatever its partition: it refuses when it has no such job."""
+        return [self._program("scontrol"), "--all", "--oneliner", "show", "job", str(job_id)]
+
     def accounting(self, job_ids: Sequence[int], names: Sequence[str] = ()) -> list[list[str]]:
         """Ask accounting for jobs by number, and for jobs of the last seven days by name."""
         sacct = [self._program("sacct"), "--allusers", "--json"]

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from berth.slurm import document, gres, tres
 from berth.slurm.errors import SlurmValueError
 
+# No state of Slurm: its controller has no such job any more, and no accounting remembers how it ended.
+FORGOTTEN = "FORGOTTEN"
 # The base states of a job that is over, whatever else is said of it. Nothing else proves an end.
 ENDED = frozenset(
     {"BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "NODE_FAIL"}
-    | {"OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT"},
+    | {"OUT_OF_MEMORY", "PREEMPTED", "TIMEOUT", FORGOTTEN},
 )
 # States in which a job holds what it was given: processes may live, memory and GPUs are not free.
 _ALIVE = frozenset(

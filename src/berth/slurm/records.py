@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from berth.slurm.accounting import parse_sacct
 from berth.slurm.associations import Association, parse_associations
+from berth.slurm.controller import Controller, parse_controller
 from berth.slurm.jobs import Job, parse_jobs
 from berth.slurm.nodes import Node, parse_nodes
 from berth.slurm.partitions import Partition, parse_partitions
@@ -11,11 +12,13 @@ from berth.slurm.reservations import Reservation, parse_reservations
 
 __all__ = [
     "Association",
+    "Controller",
     "Job",
     "Node",
     "Partition",
     "Reservation",
     "parse_associations",
+    "parse_controller",
     "parse_jobs",
     "parse_nodes",
     "parse_partitions",

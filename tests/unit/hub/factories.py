@@ -112,7 +112,6 @@ FORM = settings.FormSettings.model_validate(
         "gpus": {"default": 1, "choices": [0, 1, 2, 8]},
         "time": {"default": "01:00:00", "choices": ["00:30:00", "01:00:00", "08:00:00", "2-00:00:00"]},
         "interfaces": [{"name": "lab", "title": "JupyterLab", "url": "/lab"}],
-        "shared_by": 5,
     },
 )
 HUB = settings.HubSettings.model_validate(

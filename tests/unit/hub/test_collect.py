@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.hub import collect, pipe
+from berth.hub import collect, explain, pipe
 from berth.hub.snapshot import Watch
 from berth.slurm import client
 
@@ -26,7 +26,20 @@ class Slurm:
     def __init__(self) -> None:
         self.asked: list[list[str]] = []
         self.down = False
+        self.config = self.read("config.txt")
+        self.partitions = self.read("partitions.json")
+        self.unknown: set[int] = set()
+        self.refusal = "scontrol --all show job: slurm_load_jobs error: Invalid job id specified"
         self.jobs = json.loads(self.read("squeue.json"))
+
+    def without_accounting(self, private: str = "none") -> None:
+        self.config = self.read("config-without-accounting.txt").replace("= none", f"= {private}")
+
+    def job(self) -> str:
+        number = int(self.asked[-1][-1])
+        if number in self.unknown:
+            raise client.SlurmRefused(self.refusal)
+        return f"JobId={number} JobState=RUNNING"
 
     @staticmethod
     def read(name: str) -> str:
@@ -43,11 +56,13 @@ class Slurm:
         answers: list[tuple[str, Callable[[], str]]] = [
             ("squeue", lambda: json.dumps(self.jobs)),
             ("show node", lambda: self.read("nodes.json")),
-            ("show partition", lambda: self.read("partitions.json")),
+            ("show partition", lambda: self.partitions),
             ("show reservation", lambda: self.read("reservations.json")),
             ("sacct ", lambda: self.read("sacct.json")),
             ("show assoc", lambda: self.read("associations.txt")),
             ("show user", lambda: self.read("users.txt")),
+            ("show config", lambda: self.config),
+            ("show job", self.job),
         ]
         return next(answer() for part, answer in answers if part in words)
 
@@ -63,7 +78,7 @@ def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
 
 
 def collector() -> collect.Collector:
-    return collect.Collector("interactive", 5, "/usr/bin", 5.0, 30.0)
+    return collect.Collector("interactive", "/usr/bin", 5.0, 30.0)
 
 
 async def test_one_round_answers_everything_and_counts_the_table(slurm: Slurm) -> None:
@@ -122,6 +137,85 @@ async def test_an_empty_queue_proves_no_end(slurm: Slurm) -> None:
     await asking.round(woken=False)
     assert asking.snapshot.job(424242, "berth-x", "alice") is None
     assert 424242 not in asking.snapshot.ended
+
+
+async def test_the_partition_itself_says_how_many_share_a_core(slurm: Slurm) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    assert asking.snapshot.shared_by == 5
+    document = json.loads(slurm.read("partitions.json"))
+    for item in document["partitions"]:
+        item["maximums"]["oversubscribe"]["jobs"] = 3
+    slurm.partitions = json.dumps(document)
+    again = collector()
+    await again.round(woken=False)
+    assert again.snapshot.shared_by == 3
+
+
+async def test_without_accounting_nobody_is_asked_for_accounts(slurm: Slurm) -> None:
+    slurm.without_accounting()
+    asking = collector()
+    asking.watch = Watch(job_ids=frozenset({424242}), names=frozenset({"berth-x"}))
+    await asking.round(woken=False)
+    assert asking.snapshot.complete
+    assert asking.snapshot.controller is not None
+    assert not asking.snapshot.controller.accounting
+    assert asking.snapshot.associations == ()
+    assert slurm.count("sacct") == 0
+
+
+async def test_without_accounting_a_job_is_over_when_the_controller_twice_does_not_know_it(
+    slurm: Slurm,
+) -> None:
+    slurm.without_accounting()
+    slurm.unknown = {424242}
+    asking = collector()
+    asking.watch = Watch(job_ids=frozenset({424242, 424243}))
+    await asking.round(woken=False)
+    assert asking.snapshot.job(424242, "berth-x", "alice") is None
+    await asking.round(woken=True)
+    found = asking.snapshot.job(424242, "berth-x", "alice")
+    assert found is not None
+    assert found.ended
+    assert "accounting is inactive" in explain.ended(found)
+    # The other one is not listed, but the controller has it: it lives.
+    assert asking.snapshot.job(424243, "berth-y", "alice") is None
+    asking.watch = Watch()
+    await asking.round(woken=True)
+    assert asking.snapshot.forgotten == frozenset()
+
+
+async def test_without_accounting_a_controller_that_hides_jobs_proves_no_end(slurm: Slurm) -> None:
+    slurm.without_accounting(private="jobs")
+    slurm.unknown = {424242}
+    asking = collector()
+    asking.watch = Watch(job_ids=frozenset({424242}))
+    for _ in range(3):
+        await asking.round(woken=True)
+    assert asking.snapshot.job(424242, "berth-x", "alice") is None
+    assert slurm.count("show job") == 0
+
+
+async def test_a_controller_that_cannot_be_asked_proves_no_end(slurm: Slurm) -> None:
+    slurm.without_accounting()
+    slurm.unknown = {424242}
+    asking = collector()
+    await asking.round(woken=False)
+    asking.watch = Watch(job_ids=frozenset({424242}))
+    slurm.refusal = "slurm_load_jobs error: Access/permission denied"
+    for _ in range(3):
+        await asking.round(woken=True)
+    assert asking.snapshot.job(424242, "berth-x", "alice") is None
+
+
+async def test_accounting_that_is_turned_off_is_noticed(slurm: Slurm) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    assert asking.snapshot.associations
+    slurm.without_accounting()
+    asking._accounts.due_at = 0.0
+    await asking.round(woken=False)
+    assert asking.snapshot.associations == ()
 
 
 @pytest.mark.usefixtures("slurm")

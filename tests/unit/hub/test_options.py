@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 from berth.hub import offer, options
 from berth.hub.snapshot import Part
-from tests.unit.hub.factories import FORM, NOW, RELEASE, node, reservation, snapshot
+from berth.slurm.records import Controller
+from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, node, reservation, snapshot
 
 
 def offer_for(name: str, **changes: Any) -> options.Offer:
@@ -29,6 +31,48 @@ def test_defaults_alone_are_a_valid_choice() -> None:
     assert (chosen.gpus, chosen.gpu_type) == (1, "a100")
     assert chosen.reservation is None
     assert chosen.release is RELEASE
+
+
+def test_the_rule_on_the_form_is_the_partitions_own() -> None:
+    for shared_by, said in ((5, "Up to 5 users may share a core"), (3, "Up to 3 users"), (1, "yours alone")):
+        own = offer_for("alice", partition=replace(PARTITION, oversubscribe=shared_by))
+        assert said in own.hints["cores"]
+
+
+def test_without_accounting_everybody_may_start_and_no_account_is_charged() -> None:
+    controller = Controller(accounting=False, associations=False, private_jobs=False)
+    for name in ("alice", "carol"):
+        own = offer_for(name, controller=controller, associations=())
+        assert own.missing == ""
+        assert list(own.choices) == list(options.LABELS)
+        assert [choice.text for choice in own.choices["account"]] == ["None: accounting is inactive"]
+        assert "Accounting is inactive" in own.hints["account"]
+        assert own.validate({}).account is None
+    with pytest.raises(options.OptionsError) as caught:
+        own.validate({"account": "proj_a"})
+    assert set(caught.value.problems) == {"account"}
+
+
+def test_without_accounting_reservations_for_users_and_groups_can_be_used() -> None:
+    controller = Controller(accounting=False, associations=False, private_jobs=False)
+    given = (
+        reservation(name="users", users=("alice",), accounts=()),
+        reservation(name="groups", groups=("users",), accounts=()),
+        reservation(name="others", users=("bob",), accounts=()),
+        reservation(name="accounts", accounts=("proj_a",)),
+    )
+    own = offer_for("alice", controller=controller, associations=(), reservations=given)
+    assert values(own, "reservation") == ["", "users", "groups"]
+
+
+def test_an_account_is_needed_only_where_slurm_enforces_it() -> None:
+    enforced = Controller(accounting=True, associations=True, private_jobs=False)
+    assert "no Slurm account" in offer_for("carol", controller=enforced).missing
+    free = replace(enforced, associations=False)
+    own = offer_for("carol", controller=free)
+    assert own.validate({}).account is None
+    assert "recorded without one" in own.hints["account"]
+    assert offer_for("alice", controller=free).validate({}).account == "proj_a"
 
 
 def test_the_default_account_comes_first() -> None:

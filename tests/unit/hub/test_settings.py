@@ -37,7 +37,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         ({}, {"memory": {"default": "lots", "choices": ["lots"]}}, "memory"),
         ({}, {"cores": {"default": 1, "choices": []}}, "cores.choices"),
         ({}, {"interfaces": [{"name": "lab", "title": "Lab", "url": "lab"}]}, "interfaces.0.url"),
-        ({}, {"shared_by": 0}, "shared_by"),
+        ({}, {"shared_by": 5}, "shared_by"),
     ],
 )
 def test_a_wrong_value_is_named(

@@ -43,6 +43,11 @@ NODE = {"name": "gpu1", "cpus": 4, "memory": "4000M"}
             [[{"name": "p", "nodes": "ALL"}], [NODE]],
             [{"PartitionName": "p", "Nodes": "ALL", "State": "UP"}],
         ),
+        (
+            "slurm_limits",
+            [{"sessions_per_user": 2}, "||01:00:00|DenyOnLimit"],
+            ["MaxJobsPerUser=2", "MaxWall=-1"],
+        ),
         ("slurm_line", [{"Nodes": "ALL", "Default": True}], "Nodes=ALL Default=YES"),
     ],
 )

@@ -1,0 +1,87 @@
+"""How watched jobs ended that the queue no longer lists: absence alone proves nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from berth.slurm import client, records
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from berth.hub.snapshot import Watch
+    from berth.slurm.records import Controller, Job
+
+KEPT_SECONDS = 3600.0
+"""Seconds that the answer of accounting about an ended job is kept."""
+DOUBTS_AT_A_TIME = 20
+"""Jobs that the controller is asked for in one round where there is no accounting; each is a question."""
+_NO_SUCH_JOB = "Invalid job id specified"
+
+
+@dataclass
+class Ends:
+    """What accounting says of jobs that left the queue, or the controller where there is no accounting."""
+
+    timeout: float
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """Ended jobs by job id."""
+    forgotten: frozenset[int] = frozenset()
+    """Jobs that the controller does not have any more, where nobody else could remember them."""
+
+    def __post_init__(self) -> None:
+        """Nothing was asked yet."""
+        self._kept_at: dict[int, float] = {}
+        self._doubted: set[int] = set()
+
+    async def ask(
+        self, commands: client.Commands, controller: Controller, watch: Watch, queue: Mapping[int, Job]
+    ) -> None:
+        """Look for the watched jobs that `queue` does not hold. Raises SlurmError."""
+        self._drop_old(watch)
+        missing = [
+            n for n in watch.job_ids if n not in queue and n not in self.jobs and n not in self.forgotten
+        ]
+        if controller.accounting:
+            names = {job.name for job in (*queue.values(), *self.jobs.values())}
+            nameless = [name for name in watch.names if name not in names]
+            await self._ask_accounting(commands, missing, nameless)
+        elif not controller.private_jobs:  # otherwise it denies the jobs of others
+            await self._ask_controller(commands, missing)
+
+    def _drop_old(self, watch: Watch) -> None:
+        now = time.monotonic()
+        for number in [n for n, kept_at in self._kept_at.items() if now - kept_at > KEPT_SECONDS]:
+            if number not in watch.job_ids:
+                self.jobs.pop(number, None)
+                del self._kept_at[number]
+        self.forgotten &= watch.job_ids
+        self._doubted &= watch.job_ids
+
+    async def _ask_accounting(self, commands: client.Commands, numbers: list[int], names: list[str]) -> None:
+        for argv in commands.accounting(numbers, names):
+            for job in records.parse_sacct(client.decode(await client.run(argv, self.timeout))):
+                if job.ended:
+                    self.jobs = {**self.jobs, job.job_id: job}
+                    self._kept_at[job.job_id] = time.monotonic()
+
+    async def _ask_controller(self, commands: client.Commands, numbers: list[int]) -> None:
+        """Believe the controller that it has no such job when it says so in two rounds.
+
+        A job that it does have has not ended, or is listed by the next look at the queue.
+        """
+        self._doubted &= set(numbers)
+        for number in sorted(numbers)[:DOUBTS_AT_A_TIME]:
+            try:
+                await client.run(commands.known_job(number), self.timeout)
+            except client.SlurmRefused as refusal:
+                if _NO_SUCH_JOB not in str(refusal):
+                    raise
+            else:
+                self._doubted.discard(number)
+                continue
+            if number in self._doubted:
+                self.forgotten |= {number}
+            self._doubted.add(number)

@@ -1,0 +1,57 @@
+"""A user who has to wait, or is refused, reads why and what helps."""
+
+from __future__ import annotations
+
+import pytest
+
+from berth.hub import explain, reasons
+from tests.unit.hub.factories import NOW, job
+
+POLICY = "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size)"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("QOSMaxGRESPerUser", "You have as many GPUs as you may at a time."),
+        ("QOSMaxCpuPerUserLimit", "You have as many cores as you may at a time."),
+        ("QOSMaxMemoryPerUser", "You have as much memory as you may at a time."),
+        ("QOSMaxJobsPerUserLimit", "You have as many sessions as you may at a time."),
+        ("QOSMaxWallDurationPerJobLimit", "The time is longer than you may ask for."),
+        ("QOSMaxGRESPerJob", "The request asks for more GPUs than one session may have"),
+        ("QOSGrpGRES", "All who share this limit (QOS) have as many GPUs together"),
+        ("AssocGrpGRES", "Your account has as many GPUs as it may"),
+        ("AssocMaxJobsLimit", "Your account has as many sessions as it may"),
+        ("MaxMemoryPerAccount", "Your account has as much memory as it may"),
+        ("AssocGrpCPUMinutesLimit", "The computing time that you or your account may use is spent."),
+        ("QOSMinGRES", "The request asks for fewer GPUs than it has to."),
+        ("QOSResourceLimit", "You use as much as you may"),
+        ("Resources", "No node has what you asked for free"),
+        ("SomethingNew", "Slurm gives a reason of its own."),
+    ],
+)
+def test_the_reason_of_a_wait_is_a_sentence_with_slurms_word_for_the_support(word: str, said: str) -> None:
+    text = explain.waiting(job(reason=word), NOW)
+    assert said in text
+    assert f"({word})" in text
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("QOSMaxGRESPerUser", "The request asks for more GPUs than you may have at a time. Ask for less."),
+        ("QOSMaxCpuPerUserLimit", "The request asks for more cores than you may have at a time."),
+        ("QOSMaxMemoryPerUser", "The request asks for more memory than you may have at a time."),
+        ("QOSMaxWallDurationPerJobLimit", "The time is longer than you may ask for. Ask for less."),
+        ("QOSMaxSubmitJobPerUserLimit", "You have as many requests in the queue as you may at a time. Wait"),
+        ("AssocMaxSubmitJobLimit", "Your account has as many requests in the queue as it may"),
+    ],
+)
+def test_a_refusal_for_a_limit_says_which_and_keeps_slurms_own_words(word: str, said: str) -> None:
+    text = reasons.refusal(f"{word}; {POLICY}")
+    assert text.startswith(said)
+    assert text.endswith(f"({word}; {POLICY})")
+
+
+def test_other_refusals_stay_as_slurm_said_them() -> None:
+    assert reasons.refusal("Invalid account") == "Invalid account"
