@@ -40,22 +40,35 @@ def parse_partitions(answer: object) -> list[Partition]:
 
 def _from_json(record: document.Record) -> Partition:
     maximums = document.section(record, "maximums")
-    shared = document.number(document.section(maximums, "oversubscribe"), "jobs")
-    if shared is None:
-        shared = (document.number(maximums, "shares") or 1) & _SHARED_MASK
     states = document.words(document.section(record, "partition"), "state")
     return Partition(
         name=document.name(record, "name"),
         nodes=document.hosts(document.section(record, "nodes"), "configured"),
         max_time=document.number(maximums, "time"),
         default_time=document.number(document.section(record, "defaults"), "time"),
-        oversubscribe=max(1, shared),
+        oversubscribe=_shared(record),
         state=states[0].upper() if states else "",
     )
 
 
+def _shared(record: document.Record) -> int:
+    """Return how many jobs share a core: a text since 26.05, which leaves the older numbers at 0."""
+    text = document.text(document.section(record, "partition"), "oversubscribe")
+    if text:
+        return _shared_text(text)
+    maximums = document.section(record, "maximums")
+    jobs = document.number(document.section(maximums, "oversubscribe"), "jobs")
+    if jobs is None:
+        jobs = (document.number(maximums, "shares") or 1) & _SHARED_MASK
+    return max(1, jobs)
+
+
+def _shared_text(text: str) -> int:
+    match = _SHARED_TEXT.fullmatch(text)
+    return max(1, int(match["jobs"])) if match else 1
+
+
 def _from_text(record: document.Record) -> Partition:
-    shared = _SHARED_TEXT.fullmatch(document.text(record, "OverSubscribe"))
     default = document.text(record, "DefaultTime")
     nodes = document.text(record, "Nodes")
     return Partition(
@@ -63,6 +76,6 @@ def _from_text(record: document.Record) -> Partition:
         nodes=tuple(hostlist.expand(nodes)),
         max_time=units.minutes(document.name(record, "MaxTime")),
         default_time=None if default in {"", "NONE"} else units.minutes(default),
-        oversubscribe=max(1, int(shared["jobs"])) if shared else 1,
+        oversubscribe=_shared_text(document.text(record, "OverSubscribe")),
         state=document.text(record, "State").upper(),
     )

@@ -8,7 +8,7 @@ from typing import Any
 from berth.slurm import client
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-VERSIONS = ("22.05", "24.11")
+VERSIONS = ("22.05", "24.11", "26.05")
 
 
 def text(version: str, file: str) -> str:

@@ -1,4 +1,4 @@
-"""The parsers against what Slurm 22.05 and 24.11 have answered; both were asked the same."""
+"""The parsers against what Slurm 22.05, 24.11 and 26.05 have answered; all were asked the same."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.unit.slurm import recorded
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 versions = pytest.mark.parametrize("version", recorded.VERSIONS)
+newer = pytest.mark.parametrize("version", recorded.VERSIONS[1:])
 
 
 def nodes(version: str) -> dict[str, Node]:
@@ -55,9 +56,10 @@ def test_drained_and_maintained_nodes_take_no_job(version: str) -> None:
     assert {"MAINTENANCE", "NOT_RESPONDING"} <= found["cpu1"].states
 
 
-def test_the_reservation_of_a_node_is_told_since_slurm_tells_it() -> None:
-    assert nodes("24.11")["gpu2"].reservation == "course"
-    assert nodes("24.11")["gpu1"].reservation is None
+@newer
+def test_the_reservation_of_a_node_is_told_since_slurm_tells_it(version: str) -> None:
+    assert nodes(version)["gpu2"].reservation == "course"
+    assert nodes(version)["gpu1"].reservation is None
     assert nodes("22.05")["gpu2"].reservation is None
 
 
@@ -68,6 +70,25 @@ def test_partitions_are_read(version: str) -> None:
         Partition("batch", ("cpu1",), None, None, 1, "UP"),
         Partition("single", ("gpu1",), None, None, 1, "DRAIN"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("record", "jobs"),
+    [
+        ({"partition": {"oversubscribe": "FORCE:5"}, "maximums": {"shares": 0}}, 5),
+        ({"partition": {"oversubscribe": "YES:3"}}, 3),
+        ({"partition": {"oversubscribe": "NO"}, "maximums": {"oversubscribe": {"jobs": 0}}}, 1),
+        ({"maximums": {"oversubscribe": {"jobs": 5, "flags": ["force"]}, "shares": 32773}}, 5),
+        ({"maximums": {"shares": 32773}}, 5),
+        ({"maximums": {"oversubscribe": {"jobs": 0}}}, 1),
+        ({}, 1),
+    ],
+)
+def test_the_jobs_that_share_a_core_are_read_wherever_a_version_writes_them(
+    record: dict[str, Any], jobs: int
+) -> None:
+    (partition,) = records.parse_partitions({"partitions": [{"name": "p", **record}]})
+    assert partition.oversubscribe == jobs
 
 
 @versions
@@ -223,19 +244,22 @@ def test_an_end_and_its_cause_are_read_from_accounting(
     assert job.end_time is not None
 
 
-def test_an_exit_code_that_slurm_22_writes_down_wrongly_is_not_known() -> None:
-    assert past("24.11")["failed"].exit_code == 3
+@newer
+def test_an_exit_code_that_slurm_22_writes_down_wrongly_is_not_known(version: str) -> None:
+    assert past(version)["failed"].exit_code == 3
     assert past("22.05")["failed"].exit_code is None
     assert past("22.05")["done"].exit_code == 0
 
 
-def test_the_reservation_of_a_past_job_is_told_where_slurm_writes_its_name() -> None:
-    assert past("24.11")["reserved"].reservation == "course"
+@newer
+def test_the_reservation_of_a_past_job_is_told_where_slurm_writes_its_name(version: str) -> None:
+    assert past(version)["reserved"].reservation == "course"
     assert past("22.05")["reserved"].reservation is None, "a number without meaning stands there"
 
 
-def test_the_peak_of_memory_is_told_where_it_was_seen() -> None:
-    assert past("24.11")["memory"].peak_memory_mib == pytest.approx(300, abs=2)
+@newer
+def test_the_peak_of_memory_is_told_where_it_was_seen(version: str) -> None:
+    assert past(version)["memory"].peak_memory_mib == pytest.approx(300, abs=2)
 
 
 @versions
@@ -245,8 +269,9 @@ def test_accounting_says_nothing_of_an_end_that_has_not_come(version: str) -> No
     assert past(version)["wants_memory"].nodes == (), "Slurm writes 'None assigned'"
 
 
-def test_one_job_is_read_like_many() -> None:
-    (job,) = records.parse_jobs(recorded.document("24.11", "job"))
+@newer
+def test_one_job_is_read_like_many(version: str) -> None:
+    (job,) = records.parse_jobs(recorded.document(version, "job"))
     assert (job.name, job.state) == ("cancelled", "CANCELLED")
 
 
@@ -401,7 +426,8 @@ def test_a_real_answer_with_one_field_spoilt_raises_nothing_but_our_own_error(da
             ],
         ),
     )
-    record: dict[str, Any] = recorded.document("24.11", file)[key][0]
+    version = data.draw(st.sampled_from(recorded.VERSIONS[1:]))
+    record: dict[str, Any] = recorded.document(version, file)[key][0]
     field = data.draw(st.sampled_from(sorted(record)))
     spoilt = record | {field: data.draw(anything("", *FIELDS))}
     raises_only_our_error(parse, {key: [spoilt]})
