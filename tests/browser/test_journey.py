@@ -9,6 +9,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser.window import window
+from tests.lab.cluster import CLUSTER, OPEN_TYPE
+from tests.lab.machines import LOGIN, Machine
 from tests.lab.sessions import ended, session_jobs
 from tests.lab.waiting import until
 
@@ -29,7 +31,7 @@ CHOICES = {
     "Slurm account": "proj_a",
     "Number of cores": "2",
     "Memory": "1 GiB",
-    "GPU configuration": "1 a100 GPU",
+    "GPU configuration": f"1 {OPEN_TYPE} GPU",
     "Time": "30 minutes",
     "User interface": "JupyterLab",
 }
@@ -56,12 +58,18 @@ def test_from_the_login_to_a_notebook_on_a_gpu_and_back_and_to_the_end(slurm: Sl
             second.picture("back")
             stop_from_the_file_menu(second)
             until(lambda: slurm.queue("alice") == [], "an empty queue", 30)
-            until(lambda: slurm.free_gpus(node) == 2, "a free GPU", 30)
+            until(lambda: slurm.free_gpus(node) == gpus_of(node), "a free GPU", 30)
             second.picture("stopped")
         assert slurm.accounted(job_id, "State").startswith("CANCELLED")
     finally:
         ended(slurm, alice)
         slurm.login.shell(f"rm -f /home/alice/{NOTEBOOK} /home/alice/Untitled*.ipynb")
+
+
+def gpus_of(name: str) -> dict[str, int]:
+    """The GPUs of a node by type."""
+    (node,) = [node for node in CLUSTER if node.name == name]
+    return {kind: len(paths) for kind, paths in node.devices.items()}
 
 
 def fill_in_the_form(browser: Window) -> None:
@@ -87,7 +95,9 @@ def open_a_notebook(browser: Window) -> None:
 
 def wait_for_kernel(browser: Window) -> None:
     """Wait until the status bar says that the notebook's kernel is there and has nothing to do."""
-    browser.see(".jp-StatusBar-TextItem", "Python 3.13 | Idle", seconds=CELL_SECONDS)
+    # The kernel is called after the distribution's own Python.
+    major, minor = Machine(LOGIN).python("import sys; print(list(sys.version_info[:2]))")
+    browser.see(".jp-StatusBar-TextItem", f"Python {major}.{minor} | Idle", seconds=CELL_SECONDS)
 
 
 def run_cell(browser: Window, code: str) -> str:

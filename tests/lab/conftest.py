@@ -38,11 +38,6 @@ def gpu1() -> Machine:
 
 
 @pytest.fixture(scope="session")
-def gpu2() -> Machine:
-    return Machine("gpu2")
-
-
-@pytest.fixture(scope="session")
 def slurm(login: Machine) -> Slurm:
     return Slurm(login)
 

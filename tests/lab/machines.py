@@ -7,15 +7,17 @@ import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import testinfra
 import yaml
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "build" / "test-results"
 LOGIN = "login"
-NODES = ("gpu1", "gpu2")
 
 
 class CommandError(AssertionError):
@@ -24,12 +26,14 @@ class CommandError(AssertionError):
 
 @dataclass(frozen=True)
 class Lab:
-    """One kind of lab, as inventories/lab describes it: `demo` or `test`."""
+    """One kind of lab, as its inventories describe it: `demo`, `test` or `mixed`."""
 
     kind: str
     prefix: str
     port: int
     state_dir: Path
+    variables: Mapping[str, Any]
+    """What its group_vars/all say, without the variables in them replaced."""
 
     @property
     def url(self) -> str:
@@ -44,11 +48,22 @@ class Lab:
 
 @cache
 def lab() -> Lab:
-    """The lab that BERTH_LAB chooses, as in the inventory: `demo` unless it says otherwise."""
+    """The lab that BERTH_LAB chooses: `demo` unless it says otherwise.
+
+    A kind with an inventory of its own, `lab-KIND`, has it read after that of all labs, as Ansible does.
+    """
     kind = os.environ.get("BERTH_LAB") or "demo"
-    path = ROOT / "inventories/lab/group_vars/all/lab.yml"
-    described = yaml.safe_load(path.read_text(encoding="utf-8"))["lab_kinds"][kind]
-    return Lab(kind, described["prefix"], described["port"], ROOT / described["state"])
+    own = ROOT / f"inventories/lab-{kind}"
+    variables: dict[str, Any] = {}
+    for inventory in (ROOT / "inventories/lab", own):
+        for path in sorted(inventory.glob("group_vars/all/*.yml")):
+            variables |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    described = variables["lab_kinds"][kind]
+    return Lab(kind, described["prefix"], described["port"], ROOT / described["state"], variables)
+
+
+NODES: tuple[str, ...] = tuple(node["name"] for node in lab().variables["slurm_interactive_nodes"])
+"""Names of the compute nodes. What they have is in tests/lab/cluster.py."""
 
 
 class Machine:

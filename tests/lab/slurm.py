@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from tests.lab.cluster import PARTITION, RESERVED
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
@@ -12,11 +14,8 @@ if TYPE_CHECKING:
 
     from tests.lab.machines import Machine
 
-PARTITION = "interactive"
 ACCOUNTS: Mapping[str, str] = {"alice": "proj_a", "bob": "proj_b"}
 """An account for the jobs that tests submit by hand."""
-RESERVED: Mapping[str, str] = {"gpu2": "course"}
-"""The reservation that holds a node: bob's jobs get there by it only."""
 START_SECONDS = 30.0
 END_SECONDS = 30.0
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"}
@@ -114,10 +113,12 @@ class Slurm:
         """What `scontrol show node` says, the used GPUs (GresUsed) included."""
         return dict(_FIELD.findall(self.login.run("scontrol", "show", "node", "-d", "-o", name)))
 
-    def free_gpus(self, name: str) -> int:
-        """GPUs of a node that no job holds."""
+    def free_gpus(self, name: str) -> Counter[str]:
+        """GPUs of a node that no job holds, by type; 0 where all are taken."""
         node = self.node(name)
-        return _gpus(node["Gres"]) - _gpus(node["GresUsed"])
+        free = _gpus(node["Gres"])
+        free.subtract(_gpus(node["GresUsed"]))
+        return free
 
     def reserved_nodes(self) -> set[str]:
         """Nodes that only the users of some reservation can use now."""
@@ -126,6 +127,9 @@ class Slurm:
         return {item["Nodes"] for item in reservations if item["State"] == "ACTIVE"}
 
 
-def _gpus(text: str) -> int:
-    """Count the GPUs in Slurm's notation: `gpu:a100:2(IDX:0-1)`."""
-    return sum(int(count) for count in re.findall(r"gpu:(?:[a-z]\w*:)?(\d+)", text))
+def _gpus(text: str) -> Counter[str]:
+    """Count the GPUs of each type in Slurm's notation: `gpu:a100:2(IDX:0-1),gpu:h100:0(IDX:N/A)`."""
+    counts: Counter[str] = Counter()
+    for kind, count in re.findall(r"gpu:(?:([a-z]\w*):)?(\d+)", text):
+        counts[kind] += int(count)
+    return counts

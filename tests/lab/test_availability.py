@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 import pytest
 
 from tests.lab import pages
-from tests.lab.machines import NODES, lab
+from tests.lab.cluster import CLUSTER, COURSE_NODE, GPU_TYPES, OPEN_NODE
+from tests.lab.machines import lab
 from tests.lab.slurm import on
 from tests.lab.visitor import events
 from tests.lab.waiting import until
@@ -26,19 +28,55 @@ PATH = "/hub/berth/api/availability"
 FOLLOW_SECONDS = 20.0
 
 
-def by_slurm(slurm: Slurm) -> list[int]:
-    """How many nodes have 0, 1 and 2 GPUs that anybody can have, read from scontrol."""
+Table: TypeAlias = "dict[str | None, list[int | None]]"
+"""For each type of GPU, how many nodes have 0, 1, 2 ... free for anybody; None where no node has so many.
+
+The type None stands for the nodes without any GPU.
+"""
+COLUMNS = max(GPU_TYPES.values()) + 1
+
+
+def counted(free: dict[str, dict[str, int]]) -> Table:
+    """The table for what is free of each type on each node."""
+    table: Table = {}
+    for kind, most in GPU_TYPES.items():
+        numbers = Counter(gpus[kind] for gpus in free.values() if kind in gpus)
+        table[kind] = [numbers[n] if n <= most else None for n in range(COLUMNS)]
+    without = sum(not gpus for gpus in free.values())
+    if without:
+        table[None] = [without, *[None] * (COLUMNS - 1)]
+    return table
+
+
+def expected(*held: tuple[str, str]) -> Table:
+    """The table by the inventory, when one GPU is held for each (node, type) in `held`."""
+    taken = Counter(held)
+    return counted(
+        {
+            node.name: {
+                kind: 0 if node.reserved else len(paths) - taken[node.name, kind]
+                for kind, paths in node.devices.items()
+            }
+            for node in CLUSTER
+        }
+    )
+
+
+def by_slurm(slurm: Slurm) -> Table:
+    """The same, read from scontrol."""
     reserved = slurm.reserved_nodes()
-    counted = Counter(0 if name in reserved else slurm.free_gpus(name) for name in NODES)
-    return [counted[number] for number in range(3)]
+    free: dict[str, dict[str, int]] = {node.name: slurm.free_gpus(node.name) for node in CLUSTER}
+    for name in reserved:
+        free[name] = dict.fromkeys(free[name], 0)
+    return counted(free)
 
 
-def by_hub(document: dict[str, Any]) -> list[int]:
+def by_hub(document: dict[str, Any]) -> Table:
     """The same from the hub's answer."""
-    assert document["columns"] == [0, 1, 2]
-    (row,) = [row for row in document["rows"] if row["gpu_type"] == "a100"]
-    nodes: list[int] = row["nodes"]
-    return nodes
+    assert document["columns"] == list(range(COLUMNS))
+    table = {row["gpu_type"]: row["nodes"] for row in document["rows"]}
+    assert len(table) == len(document["rows"])
+    return table
 
 
 def current(visitor: Visitor) -> dict[str, Any]:
@@ -57,38 +95,57 @@ def test_only_users_may_ask(context: ssl.SSLContext) -> None:
 def test_json_page_and_stream_follow_slurm(slurm: Slurm, alice: Visitor, context: ssl.SSLContext) -> None:
     stream = Stream(alice, context)
     jobs: list[int] = []
+    held: list[tuple[str, str]] = []
     try:
-        agreed(slurm, alice, stream, [1, 0, 1])
-        jobs.append(gpu_job(slurm, "gpu1"))
-        agreed(slurm, alice, stream, [1, 1, 0])
-        jobs.append(gpu_job(slurm, "gpu1"))
-        agreed(slurm, alice, stream, [2, 0, 0])
+        agreed(slurm, alice, stream, expected())
+        for kind, paths in OPEN_NODE.devices.items():
+            for _ in paths:
+                jobs.append(gpu_job(slurm, OPEN_NODE.name, f":{kind}"))
+                held.append((OPEN_NODE.name, kind))
+                agreed(slurm, alice, stream, expected(*held))
         slurm.cancel(*jobs)
-        jobs[:] = [gpu_job(slurm, "gpu2")]  # reserved: its GPUs were not free for everybody before, either
-        agreed(slurm, alice, stream, [1, 0, 1])
+        # Reserved: its GPUs were not free for everybody before, either.
+        jobs[:] = [gpu_job(slurm, COURSE_NODE.name)]
+        agreed(slurm, alice, stream, expected())
     finally:
         stream.close()
         slurm.cancel(*jobs)
 
 
-def gpu_job(slurm: Slurm, node: str) -> int:
-    """A running job with a GPU."""
-    job_id = slurm.submit("bob", "--gres=gpu:1", *on(node), script="sleep 600")
+def test_a_gpu_that_was_asked_for_without_its_type_is_taken_from_its_own_row(
+    slurm: Slurm, alice: Visitor
+) -> None:
+    job_id = gpu_job(slurm, OPEN_NODE.name)
+    try:
+        (kind,) = re.findall(r"gpu:(\w+):1\(IDX:", slurm.job(job_id)["GRES"])
+        wanted = expected((OPEN_NODE.name, kind))
+        assert by_slurm(slurm) == wanted
+        until(lambda: by_hub(current(alice)) == wanted, f"availability {wanted}", FOLLOW_SECONDS)
+    finally:
+        slurm.cancel(job_id)
+
+
+def gpu_job(slurm: Slurm, node: str, kind: str = "") -> int:
+    """A running job with a GPU, of a type if that is told (`:a100`)."""
+    job_id = slurm.submit("bob", f"--gres=gpu{kind}:1", *on(node), script="sleep 600")
     slurm.wait_for(job_id, "RUNNING")
     return job_id
 
 
-def agreed(slurm: Slurm, visitor: Visitor, stream: Stream, expected: list[int]) -> None:
+def agreed(slurm: Slurm, visitor: Visitor, stream: Stream, wanted: Table) -> None:
     """Slurm, the JSON answer, the page's table and the stream all come to say what is expected."""
-    assert by_slurm(slurm) == expected
-    until(lambda: by_hub(current(visitor)) == expected, f"availability {expected}", FOLLOW_SECONDS)
+    assert by_slurm(slurm) == wanted
+    until(lambda: by_hub(current(visitor)) == wanted, f"availability {wanted}", FOLLOW_SECONDS)
     document = current(visitor)
     assert document["error"] == ""
     assert document["age_seconds"] < FOLLOW_SECONDS
-    stream.wait_for(expected)
+    stream.wait_for(wanted)
     head, *rows = pages.table(visitor.form_page(), "berth-table")
-    assert head[1:] == ["0 free", "1 free", "2 free"]
-    assert rows == [["a100", *map(str, expected)]]
+    assert head[1:] == [f"{number} free" for number in range(COLUMNS)]
+    assert rows == [
+        [kind or "Nodes without GPU", *("–" if number is None else str(number) for number in numbers)]  # noqa: RUF001
+        for kind, numbers in wanted.items()
+    ]
 
 
 class Stream:
@@ -111,14 +168,14 @@ class Stream:
         except (httpx.HTTPError, RuntimeError, OSError) as error:  # closed by us, or broken: the queue tells
             self._events.put({"broken": repr(error)})
 
-    def wait_for(self, expected: list[int]) -> None:
+    def wait_for(self, wanted: Table) -> None:
         """Read events until one says what is expected."""
         seen: dict[str, Any] = {}
-        while not seen or by_hub(seen) != expected:
+        while not seen or by_hub(seen) != wanted:
             try:
                 seen = self._events.get(timeout=FOLLOW_SECONDS)
             except queue.Empty:
-                pytest.fail(f"the stream did not come to say {expected}; it said {seen}")
+                pytest.fail(f"the stream did not come to say {wanted}; it said {seen}")
             assert "broken" not in seen, seen
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.lab import pages
+from tests.lab.cluster import CLUSTER, COURSE, GPU_TYPES
 from tests.lab.machines import lab
 from tests.lab.visitor import Visitor
 
@@ -57,8 +58,10 @@ def test_the_form_offers_what_slurm_has_for_this_user(newcomer: Visitor, bob: Vi
     form = pages.form(newcomer.log_in(), "spawn_form")
     assert form.label("Slurm account").choices == ("proj_a", "proj_b")
     assert form.label("Slurm account").chosen == "proj_a"
-    assert form.label("Slurm reservation").choices == ("", "course")
-    assert form.label("GPU configuration").choices == ("0", "a100:1", "a100:2")
+    assert form.label("Slurm reservation").choices == ("", COURSE)
+    gpus = [f"{kind}:{number + 1}" for kind, most in GPU_TYPES.items() for number in range(most)]
+    assert form.label("GPU configuration").choices == ("0", *gpus)
+    assert f"At most {max(node.cpus for node in CLUSTER)} on one node" in form.label("Number of cores").hint
     assert form.label("User interface").choices == ("lab",)
     assert len(form.label("Backend environment").choices) >= 1
     assert pages.form(bob.form_page(), "spawn_form").label("Slurm account").choices == ("proj_b",)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.lab import pages
+from tests.lab.cluster import GPU_TYPES, OPEN_TYPE
 from tests.lab.sessions import said
 
 if TYPE_CHECKING:
@@ -32,9 +33,9 @@ BAD: dict[str, Any] = {
     "cores as an expression": {"cores": "1e1"},
     "memory that no node has": {"memory": "9999G"},
     "memory with an option": {"memory": "1G --exclusive"},
-    "too many GPUs": {"gpus": "a100:3"},
-    "GPUs of another type": {"gpus": "h100:1"},
-    "GPUs with another resource": {"gpus": "a100:1,license:1"},
+    **{f"too many {kind} GPUs": {"gpus": f"{kind}:{most + 1}"} for kind, most in GPU_TYPES.items()},
+    "GPUs of another type": {"gpus": "mi300x:1"},
+    "GPUs with another resource": {"gpus": f"{OPEN_TYPE}:1,license:1"},
     "time without an end": {"time": "UNLIMITED"},
     "time that is no choice": {"time": "60:00"},
     "release outside of the catalogue": {"release": "../../../home/alice"},
@@ -112,11 +113,11 @@ def test_a_field_that_is_sent_twice_is_refused(alice: Visitor) -> None:
 
 @pytest.mark.parametrize("path", ["/hub/spawn", "/hub/spawn/alice"])
 def test_a_link_fills_the_form_and_never_starts(alice: Visitor, path: str) -> None:
-    page = alice.http.get(f"{path}?cores=2&account=proj_b&gpus=a100:1")
+    page = alice.http.get(f"{path}?cores=2&account=proj_b&gpus={OPEN_TYPE}:1")
     form = pages.form(page, "spawn_form")
     assert form.label("Number of cores").chosen == "2"
     assert form.label("Slurm account").chosen == "proj_b"
-    assert form.label("GPU configuration").chosen == "a100:1"
+    assert form.label("GPU configuration").chosen == f"{OPEN_TYPE}:1"
     assert "press Start" in pages.text(page)
     assert alice.server() is None
 

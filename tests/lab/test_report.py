@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.lab.machines import NODES, Machine
 from tests.lab.sessions import Session, running, said
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
@@ -110,8 +110,9 @@ def test_batchspawner_s_own_entry_does_not_exist(session: Session, token: str, p
     assert answer.status_code == 404, said(answer)
 
 
-def test_compute_nodes_reach_the_hub_s_api_and_others_do_not(login: Machine, gpu1: Machine) -> None:
-    assert gpu1.python(STATUS, "https://login:8444/hub/api/", user="bob") == 200
+def test_compute_nodes_reach_the_hub_s_api_and_others_do_not(login: Machine) -> None:
+    for node in NODES:
+        assert Machine(node).python(STATUS, "https://login:8444/hub/api/", user="bob") == 200
     # An address that is not in hub_api_allow: loopback.
     assert login.python(STATUS, "https://127.0.0.1:8444/hub/api/") == 403
 

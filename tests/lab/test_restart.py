@@ -12,11 +12,11 @@ import httpx
 import pytest
 
 from tests.lab import pages
-from tests.lab.machines import NODES
+from tests.lab.cluster import CLUSTER, OPEN_NODE, OPEN_TYPE
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import SMALL, Session, ended, running, session_jobs, started
 from tests.lab.slurm import on
-from tests.lab.test_availability import by_hub, current
+from tests.lab.test_availability import by_hub, current, expected
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
     """Nodes whose memory is taken by jobs of bob's; cancel them to make room."""
     blockers: list[int] = []
     try:
-        for node in NODES:
-            options = ("--mem=3900M", "--time=60", *on(node))
+        for node in CLUSTER:
+            options = (f"--mem={node.memory - 100}M", "--time=60", *on(node.name))
             blockers += [slurm.submit("bob", *options, script="sleep 3600")]
         for job_id in blockers:
             slurm.wait_for(job_id, "RUNNING")
@@ -128,7 +128,7 @@ def submissions(login: Machine) -> int:
 @pytest.fixture(scope="module")
 def session(slurm: Slurm, alice: Visitor) -> Iterator[Session]:
     """A session with a GPU that the hub's troubles have to leave alone."""
-    with running(slurm, alice, memory="1G", gpus="a100:1") as session:
+    with running(slurm, alice, memory="1G", gpus=f"{OPEN_TYPE}:1") as session:
         yield session
 
 
@@ -230,10 +230,11 @@ def test_sessions_and_form_stay_while_slurm_is_away(
 
 def test_stopping_frees_the_gpu_and_ends_the_job(slurm: Slurm, session: Session) -> None:
     visitor = session.visitor
-    until(lambda: by_hub(current(visitor)) == [1, 1, 0], "a GPU in use", 20)
+    in_use = expected((OPEN_NODE.name, OPEN_TYPE))
+    until(lambda: by_hub(current(visitor)) == in_use, "a GPU in use", 20)
     visitor.stop()
     until(lambda: slurm.queue("alice") == [], "an empty queue", 15)
-    until(lambda: by_hub(current(visitor)) == [1, 0, 1], "a free GPU", 15)
+    until(lambda: by_hub(current(visitor)) == expected(), "a free GPU", 15)
     assert slurm.accounted(session.job_id, "State").startswith("CANCELLED")
     page = visitor.http.get("/")
     assert page.url.path.startswith("/hub/")

@@ -14,6 +14,7 @@ import pytest
 import websocket
 
 from tests.lab import pages
+from tests.lab.cluster import COURSE, COURSE_NODE, COURSE_TYPE, PARTITION
 from tests.lab.machines import LOGIN, NODES, Machine
 from tests.lab.notebook import Kernel, Terminal, connect
 from tests.lab.sessions import JOB_NAME, Session, listeners, running, said
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
     from tests.lab.visitor import Visitor
 
 OPTIONS = {
-    "reservation": "course",
+    "reservation": COURSE,
     "account": "proj_b",
     "cores": "2",
     "memory": "2G",
-    "gpus": "a100:1",
+    "gpus": f"{COURSE_TYPE}:1",
     "time": "00:30:00",
 }
 IDLE_SECONDS = float(os.environ.get("BERTH_IDLE_SECONDS") or 75)
@@ -92,15 +93,16 @@ def test_the_job_is_the_user_s_own_with_exactly_what_was_asked_for(session: Sess
         "JobState": "RUNNING",
         "UserId": "alice(2001)",
         "Account": "proj_b",
-        "Reservation": "course",
-        "Partition": "interactive",
+        "Reservation": COURSE,
+        "Partition": PARTITION,
     }
+    assert job["NodeList"] == COURSE_NODE.name
     assert job["NumNodes"] == "1"
     assert job["NumTasks"] == "1"
     assert job["CPUs/Task"] == job["NumCPUs"] == "2"
     assert job["MinMemoryNode"] == "2G"
     assert job["TimeLimit"] == "00:30:00"
-    assert re.fullmatch(r"gpu:a100:1\(IDX:[01]\)", job["GRES"])
+    assert re.fullmatch(rf"gpu:{COURSE_TYPE}:1\(IDX:\d\)", job["GRES"])
     assert job["Requeue"] == "0"
     assert re.fullmatch(r"/opt/berth/layers/[^/]+/bin/berth-session", job["Command"])
 
@@ -120,8 +122,9 @@ def test_a_kernel_runs_on_the_node_as_the_user(session: Session, kernel: Kernel)
 def test_a_kernel_opens_the_granted_gpu_and_no_other(session: Session, kernel: Kernel) -> None:
     devices = json.loads(kernel.run(OPEN_GPUS))
     granted = session.job["GRES"].partition("IDX:")[2][0]
-    assert devices.pop(f"/dev/nvidia{granted}") == "open"
-    assert list(devices.values()) == ["EPERM"]
+    others = set(COURSE_NODE.all_devices) - {f"/dev/nvidia{granted}"}
+    assert others
+    assert devices == {f"/dev/nvidia{granted}": "open", **dict.fromkeys(others, "EPERM")}
     assert kernel.run("import os; print(os.environ['CUDA_VISIBLE_DEVICES'])") == "0"
 
 
@@ -145,7 +148,7 @@ def test_kernels_and_terminals_get_neither_the_token_nor_slurm_s_variables(
 def test_a_user_s_own_sbatch_works_from_a_kernel(slurm: Slurm, kernel: Kernel) -> None:
     job_id = int(
         kernel.run(
-            "import subprocess; print(subprocess.run(['sbatch', '--parsable', '-p', 'interactive', '-A', "
+            f"import subprocess; print(subprocess.run(['sbatch', '--parsable', '-p', '{PARTITION}', '-A', "
             "'proj_a', '--mem=50M', '--time=1', '--output=/dev/null', '--wrap=true'], "
             "check=True, capture_output=True, text=True).stdout)"
         )

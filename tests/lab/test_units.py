@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from tests.lab.machines import Machine
+from tests.lab.machines import LOGIN, NODES, Machine
 
 UNITS = ("berth-hub", "berth-proxy", "berth-web", "berth-helper.socket")
 
@@ -32,9 +29,9 @@ def test_a_unit_runs_and_starts_with_the_machine(login: Machine, unit: str) -> N
     assert login.host.service(unit).is_enabled
 
 
-def test_no_unit_of_the_machine_failed(login: Machine, gpu1: Machine, gpu2: Machine) -> None:
-    for machine in (login, gpu1, gpu2):
-        assert machine.run("systemctl", "--failed", "--plain", "--no-legend") == ""
+@pytest.mark.parametrize("name", [LOGIN, *NODES])
+def test_no_unit_of_a_machine_failed(name: str) -> None:
+    assert Machine(name).run("systemctl", "--failed", "--plain", "--no-legend") == ""
 
 
 @pytest.mark.parametrize("unit", ["berth-hub", "berth-proxy"])
