@@ -15,23 +15,20 @@ import time
 from tests.shards import plan
 from tests.shards.plan import Proof, Shard
 
-OWNER = "default"
-"""The scenario that creates and destroys the lab of a kind."""
-
-
 class Labs:
     """The lab that is up, and which scenario converged it; at most one at a time, for two cores' sake."""
 
     def __init__(self) -> None:
         """Begin with none."""
         self._kind = ""
+        self._owner = ""
         self._converged = ""
 
     def run(self, shard: Shard) -> None:
         """Run a shard on a lab of its kind; raises CalledProcessError where a command fails."""
         if self._kind != shard.lab:
             self.remove()
-            self._take(shard.lab)
+            self._take(shard)
         if shard.onto and self._converged != shard.onto:
             self._molecule("converge", shard.onto)
         self._molecule("test", shard.scenario, "--destroy", "never")
@@ -42,14 +39,14 @@ class Labs:
     def remove(self) -> None:
         """Take the lab away, whatever state it is in."""
         if self._kind:
-            self._molecule("destroy", OWNER, check=False)
+            self._molecule("destroy", self._owner, check=False)
         self._kind = self._converged = ""
 
-    def _take(self, kind: str) -> None:
-        self._kind = kind
+    def _take(self, shard: Shard) -> None:
+        self._kind, self._owner = shard.lab, shard.owner
         # What a run that was cut has left; where no engine answers there is none, and creating starts one.
         if _engine_answers():
-            self._molecule("destroy", OWNER)
+            self._molecule("destroy", self._owner)
 
     def _molecule(self, verb: str, scenario: str, *options: str, check: bool = True) -> None:
         self._command("molecule", verb, "--scenario-name", scenario, *options, check=check)

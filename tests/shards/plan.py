@@ -28,6 +28,7 @@ class Shard:
     proves: str
     lab: str
     scenario: str
+    owner: str = "default"
     onto: str = ""
     then: tuple[tuple[str, ...], ...] = ()
     inputs: tuple[str, ...] = (".",)
