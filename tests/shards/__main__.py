@@ -15,6 +15,7 @@ import time
 from tests.shards import plan
 from tests.shards.plan import Proof, Shard
 
+
 class Labs:
     """The lab that is up, and which scenario converged it; at most one at a time, for two cores' sake."""
 
