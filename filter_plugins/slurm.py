@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 # A bare clone must work: Ansible loads this file by its path, nothing is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from berth.slurm import conf, hostlist, rows, units
+from berth.slurm import conf, drift, hostlist, rows, units
 from berth.slurm.errors import SlurmValueError
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slurm_gres_types": rows.gres_types,
     "slurm_partitions": rows.partitions,
     "slurm_line": conf.line,
+    "slurm_drift": drift.compare,
+    "slurm_devices": drift.files,
 }
 
 
