@@ -9,6 +9,7 @@ import yaml
 from ansible.errors import AnsibleError
 
 from berth.slurm import drift, gres, hostlist
+from tests.render import systems
 from tests.render.conftest import ROOT
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ TEMPLATES = (
 inventories = pytest.mark.parametrize("inventory", [LAB, MIXED])
 
 
-def rendered(place: Site, inventory: str, template: str, host: str) -> str:
-    """Render with what the roles register: whether the host has the second version of cgroups."""
+def rendered(place: Site, inventory: str, template: str, host: str, **more: object) -> str:
+    """Render with what the roles register: the version of cgroups, and which system it is."""
     second = {"stat": {"exists": CGROUP_VERSION[inventory] == 2}}
-    return place.render(template, host, __slurm_interactive_cgroup2=second)
+    system = {**systems.facts("debian-13"), **systems.called("slurm_cluster", "debian-13")}
+    return place.render(template, host, **{"__slurm_interactive_cgroup2": second, **system, **more})
 
 
 @inventories
