@@ -15,7 +15,7 @@ from ansible.errors import AnsibleFilterError
 # A bare clone must work: Ansible loads this file by its path, nothing is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from berth.slurm import conf, conffile, hostlist, limits, review, rows, units
+from berth.slurm import conf, conffile, drift, hostlist, limits, review, rows, units
 from berth.slurm.errors import SlurmValueError
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slurm_limits": limits.changes,
     "slurm_conf_includes": conffile.to_read,
     "slurm_existing_review": review.review,
+    "slurm_drift": drift.compare,
+    "slurm_devices": drift.files,
 }
 
 

@@ -38,8 +38,22 @@ class Site:
     def render(self, template: str, host: str, **more: object) -> str:
         """Return *template* (`ROLE/NAME`) as on *host*; *more* stands for registered variables."""
         role, _, name = template.partition("/")
+        source = ROOT / "roles" / role / "templates" / f"{name}.j2"
+        # the same as module template: the first line break after a block goes, the last one stays
+        rendered: str = self._templar(role, host, more).template(
+            trust_as_template(source.read_text(encoding="utf-8")),
+            escape_backslashes=False,
+            overrides={"trim_blocks": True, "lstrip_blocks": False},
+        )
+        return str(rendered)
+
+    def value(self, role: str, expression: str, host: str, **more: object) -> object:
+        """Return the value of a template's *expression* in *role* on *host*."""
+        return self._templar(role, host, more).template(trust_as_template(f"{{{{ {expression} }}}}"))
+
+    def _templar(self, role: str, host: str, more: dict[str, object]) -> Templar:
+        """Return the engine with the variables of *role* on *host*."""
         directory = ROOT / "roles" / role
-        source = directory / "templates" / f"{name}.j2"
         variables = {
             "ansible_managed": "Ansible managed",
             **self._mapping(directory / "defaults" / "main.yml"),
@@ -47,14 +61,7 @@ class Site:
             **self._mapping(directory / "vars" / "main.yml"),
             **more,
         }
-        templar = Templar(loader=self._loader, variables=variables)
-        # the same as module template: the first line break after a block goes, the last one stays
-        rendered: str = templar.template(
-            trust_as_template(source.read_text(encoding="utf-8")),
-            escape_backslashes=False,
-            overrides={"trim_blocks": True, "lstrip_blocks": False},
-        )
-        return str(rendered)
+        return Templar(loader=self._loader, variables=variables)
 
     def _mapping(self, path: Path) -> dict[str, Any]:
         """Return the variables of a role's file."""

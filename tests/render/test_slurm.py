@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 from ansible.errors import AnsibleError
 
-from berth.slurm import gres, hostlist
+from berth.slurm import drift, gres, hostlist
+from tests.render import systems
+from tests.render.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.render.conftest import Site
 
@@ -25,10 +31,11 @@ TEMPLATES = (
 inventories = pytest.mark.parametrize("inventory", [LAB, MIXED])
 
 
-def rendered(place: Site, inventory: str, template: str, host: str) -> str:
-    """Render with what the roles register: whether the host has the second version of cgroups."""
+def rendered(place: Site, inventory: str, template: str, host: str, **more: object) -> str:
+    """Render with what the roles register: the version of cgroups, and which system it is."""
     second = {"stat": {"exists": CGROUP_VERSION[inventory] == 2}}
-    return place.render(template, host, __slurm_interactive_cgroup2=second)
+    system = {**systems.facts("debian-13"), **systems.called("slurm_cluster", "debian-13")}
+    return place.render(template, host, **{"__slurm_interactive_cgroup2": second, **system, **more})
 
 
 @inventories
@@ -116,3 +123,40 @@ def test_a_time_that_is_not_quoted_stops_the_rendering_with_advice(site: Callabl
 def test_a_variable_that_is_not_defined_stops_the_rendering(site: Callable[[str], Site]) -> None:
     with pytest.raises(AnsibleError, match="__slurm_interactive_cgroup2"):
         site(LAB).render("slurm_interactive/cgroup.conf", "gpu1")
+
+
+SCRIPT: str = yaml.safe_load((ROOT / "roles/slurm_interactive/vars/main.yml").read_text("utf-8"))[
+    "__slurm_interactive_drift_script"
+]
+
+
+def asked(programs: Path, *files: str) -> dict[str, str]:
+    """What the script prints on a machine that has these programs, as the filter reads it."""
+    answer = subprocess.run(
+        ["/bin/sh", "-c", SCRIPT, "sh", *files],
+        env={"PATH": f"{programs}:{os.defpath}"},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert answer.stderr == ""
+    return drift.sections(answer.stdout)
+
+
+def test_a_machine_without_slurm_and_driver_is_asked_without_a_failure(tmp_path: Path) -> None:
+    assert set(asked(tmp_path).values()) == {""}
+
+
+def test_the_script_gives_the_filter_every_answer(tmp_path: Path) -> None:
+    (tmp_path / "slurmd").write_text(
+        "#!/bin/sh\necho NodeName=gpu1 CPUs=2; echo trouble >&2; exit 1\n", "utf-8"
+    )
+    (tmp_path / "nvidia-smi").write_text('#!/bin/sh\necho "${1%%,*}"\n', "utf-8")
+    for name in ("slurmd", "nvidia-smi"):
+        (tmp_path / name).chmod(0o755)
+    assert asked(tmp_path, "/dev/null", "/dev/no such gpu") == {
+        drift.SLURMD: "NodeName=gpu1 CPUs=2\n",
+        drift.LIST: "-L\n",
+        drift.QUERY: "--query-gpu=name\n",
+        drift.MISSING: "/dev/no such gpu\n",
+    }
