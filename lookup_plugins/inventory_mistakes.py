@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.lookup import LookupBase
 from jinja2 import Undefined
 
@@ -16,6 +16,7 @@ from jinja2 import Undefined
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from berth.inventory import check, roles
+from berth.inventory.mistakes import Mistake
 from berth.inventory.site import Host, Site, Uncomputed
 
 DOCUMENTATION = """
@@ -55,7 +56,11 @@ class LookupModule(LookupBase):  # type: ignore[misc] # the untyped class that A
 
     def run(self, terms: list[Any], variables: Mapping[str, Any], **kwargs: Any) -> list[str]:  # noqa: ANN401, ARG002 - Ansible's signature
         """Return a line for each mistake."""
-        return [str(mistake) for mistake in check.mistakes(_Reader(variables).site())]
+        try:
+            site = _Reader(variables).site()
+        except AnsibleParserError as error:
+            return [str(Mistake(_place(error.obj) or "inventory", error.message, "Correct the file"))]
+        return [str(mistake) for mistake in check.mistakes(site)]
 
 
 class _Reader:
@@ -149,8 +154,10 @@ def _key_place(key: object, value: object) -> str | None:
     return by_key or by_value
 
 
-def _place(tagged: object) -> str | None:
-    origin = _ORIGIN.get_tag(tagged) if _ORIGIN else None
+def _place(tagged: Any) -> str | None:
+    if _ORIGIN is None:
+        return None
+    origin = tagged if isinstance(tagged, _ORIGIN) else _ORIGIN.get_tag(tagged)
     if origin is None:
         return None
     if not origin.path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from berth.inventory import groups
 from berth.inventory.mistakes import Mistake, nearest
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _fix(role: Role, near: str | None) -> str:
 
 def _unread(site: Site) -> Iterator[Mistake]:
     """Find files of group_vars and host_vars for groups and hosts that do not exist."""
-    known = {"group_vars": set(site.groups), "host_vars": set(site.hosts)}
+    known = {"group_vars": {*site.groups, *groups.NEEDED}, "host_vars": set(site.hosts)}
     for entry in site.variable_files:
         kind, _, file = entry.partition("/")
         name = file if file in known[kind] else file.removesuffix(".yml").removesuffix(".yaml")

@@ -40,12 +40,14 @@ def mistakes(view: View, role: Role) -> Iterator[Mistake]:
             yield from _checked(view, (name,), option, view.host.values[name])
         elif option.get("required"):
             description = str(option["description"]).rstrip(".")
-            yield view.mistake((name,), f"{name} is not set for {view.host.name}", f"Set it: {description}")
+            yield view.mistake((name,), f"{name} is not set", f"Set it: {description}")
 
 
 def _checked(view: View, path: Path, option: Mapping[str, Any], value: object) -> Iterator[Mistake]:
     kind = str(option.get("type", "str"))
     if isinstance(value, Uncomputed):
+        if view.place(*path).startswith("playbooks/"):
+            return  # they take it from the groups, which are checked
         fix = "Correct the name between the braces, or define it"
         yield view.mistake(path, f"{_shown(path)} cannot be computed: {value.reason}", fix)
     elif value is None and "default" not in option and not option.get("required"):
