@@ -59,7 +59,7 @@ class LookupModule(LookupBase):  # type: ignore[misc] # the untyped class that A
         try:
             site = _Reader(variables).site()
         except AnsibleParserError as error:
-            return [str(Mistake(_place(error.obj) or "inventory", error.message, "Correct the file"))]
+            return [str(_unreadable(error))]
         return [str(mistake) for mistake in check.mistakes(site)]
 
 
@@ -123,6 +123,17 @@ class _Reader:
         return kept[1]
 
 
+def _unreadable(error: BaseException) -> Mistake:
+    """Return the mistake of a file that is no YAML; what wraps the parser's error loses the place."""
+    link: BaseException | None = error
+    while link is not None:
+        place = _place(getattr(link, "obj", None))
+        if place:
+            return Mistake(place, " ".join(str(error).split()), "Correct the file")
+        link = link.__cause__ or link.__context__
+    raise error
+
+
 def _plain(value: Any, path: tuple[Any, ...], places: _Places) -> object:  # noqa: ANN401 - whatever YAML holds
     if isinstance(value, Undefined):
         return Uncomputed(" ".join(str(value._undefined_message).split()))  # noqa: SLF001 - Jinja has no other
@@ -154,7 +165,7 @@ def _key_place(key: object, value: object) -> str | None:
     return by_key or by_value
 
 
-def _place(tagged: Any) -> str | None:
+def _place(tagged: Any) -> str | None:  # noqa: ANN401 - whatever Ansible tags
     if _ORIGIN is None:
         return None
     origin = tagged if isinstance(tagged, _ORIGIN) else _ORIGIN.get_tag(tagged)

@@ -63,11 +63,12 @@ def _unread(site: Site) -> Iterator[Mistake]:
         if name in known[kind]:
             continue
         what = kind.partition("_")[0]
-        near = nearest(name, known[kind])
+        # Hosts of a site resemble each other too much for a guess.
+        near = nearest(name, known[kind]) if kind == "group_vars" else None
         yield Mistake(
             f"{site.directory}/{entry}",
             f"there is no {what} {name}, so nobody reads this",
             f"Rename it to {file.replace(name, near)}"
             if near
-            else f"Add the {what} to {site.hosts_file}, or remove it",
+            else f"Add the {what} to {site.hosts_file}, rename this, or remove it",
         )

@@ -11,7 +11,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import ansible.executor.playbook_executor  # noqa: F401 - loaded here, so that no run has to
 from ansible.cli import playbook as command
@@ -28,27 +28,30 @@ AT_A_TIME = 2
 
 def answers(playbook: str, inventories: list[str]) -> dict[str, tuple[int, str]]:
     """Run the playbook on each inventory; return the exit codes and all that was printed."""
-    waiting, running, found = list(inventories), dict[int, tuple[str, TextIO]](), {}
-    while waiting or running:
-        while waiting and len(running) < AT_A_TIME:
-            inventory, output = waiting.pop(), tempfile.TemporaryFile("w+")
-            child = os.fork()
-            if child == 0:
-                _become(output.fileno(), ["ansible-playbook", "-i", inventory, playbook])
-            running[child] = inventory, output
-        ended, status = os.wait()
-        inventory, output = running.pop(ended)
-        output.seek(0)
-        found[inventory] = os.waitstatus_to_exitcode(status), output.read()
-        output.close()
+    waiting = list(enumerate(inventories))
+    running: dict[int, tuple[str, Path]] = {}
+    found: dict[str, tuple[int, str]] = {}
+    with tempfile.TemporaryDirectory() as directory:
+        while waiting or running:
+            while waiting and len(running) < AT_A_TIME:
+                number, inventory = waiting.pop()
+                output = Path(directory, str(number))
+                child = os.fork()
+                if child == 0:
+                    _become(output, ["ansible-playbook", "-i", inventory, playbook])
+                running[child] = inventory, output
+            ended, status = os.wait()
+            inventory, output = running.pop(ended)
+            found[inventory] = os.waitstatus_to_exitcode(status), output.read_text(encoding="utf-8")
     return found
 
 
-def _become(output: int, arguments: list[str]) -> NoReturn:
+def _become(output: Path, arguments: list[str]) -> NoReturn:
     code = 99
     try:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
+        with output.open("w", encoding="utf-8") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
         sys.argv = arguments
         command.main(arguments)
     except SystemExit as end:
@@ -60,4 +63,4 @@ def _become(output: int, arguments: list[str]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    json.dump(answers(sys.argv[1], sorted(str(path) for path in Path(sys.argv[2]).iterdir())), sys.stdout)
+    json.dump(answers(sys.argv[1], sys.argv[2:]), sys.stdout)
