@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +110,8 @@ class _Reader:
         self, variable: str, raw: Mapping[str, Any], computed: Mapping[str, Any], places: _Places
     ) -> object:
         """Return one value as plain data, and note where it and its parts stand."""
+        if places.get((variable,), "").startswith(_PLAYBOOKS):
+            return _BY_PLAYBOOKS
         kept = self._shared.get(id(raw[variable]))
         if kept is None:
             inner: _Places = {}
@@ -173,7 +176,7 @@ def _place(tagged: Any) -> str | None:  # noqa: ANN401 - whatever Ansible tags
         return None
     if not origin.path:
         return str(origin.description)
-    return f"{_shown(Path(origin.path))}:{origin.line_num}" if origin.line_num else _shown(Path(origin.path))
+    return f"{_shown(str(origin.path))}:{origin.line_num}" if origin.line_num else _shown(str(origin.path))
 
 
 def _is_template(value: object) -> bool:
@@ -190,6 +193,12 @@ def _inventory(variables: Mapping[str, Any]) -> tuple[Path, Path]:
     )
 
 
-def _shown(path: Path) -> str:
-    path = path.absolute()
+@cache
+def _shown(path: Path | str) -> str:
+    path = Path(path).absolute()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+# What the playbooks compute from the groups: theirs, not the site's, and another on every host.
+_PLAYBOOKS = _shown(ROOT / "playbooks/group_vars")
+_BY_PLAYBOOKS = Uncomputed("")

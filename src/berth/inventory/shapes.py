@@ -46,8 +46,8 @@ def mistakes(view: View, role: Role) -> Iterator[Mistake]:
 def _checked(view: View, path: Path, option: Mapping[str, Any], value: object) -> Iterator[Mistake]:
     kind = str(option.get("type", "str"))
     if isinstance(value, Uncomputed):
-        if view.place(*path).startswith("playbooks/"):
-            return  # they take it from the groups, which are checked
+        if not value.reason:
+            return
         fix = "Correct the name between the braces, or define it"
         yield view.mistake(path, f"{_shown(path)} cannot be computed: {value.reason}", fix)
     elif value is None and "default" not in option and not option.get("required"):
