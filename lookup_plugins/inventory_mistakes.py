@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.plugins.lookup import LookupBase
 from jinja2 import Undefined
 
@@ -16,6 +17,7 @@ from jinja2 import Undefined
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
 from berth.inventory import check, roles
+from berth.inventory.mistakes import Mistake
 from berth.inventory.site import Host, Site, Uncomputed
 
 DOCUMENTATION = """
@@ -55,7 +57,11 @@ class LookupModule(LookupBase):  # type: ignore[misc] # the untyped class that A
 
     def run(self, terms: list[Any], variables: Mapping[str, Any], **kwargs: Any) -> list[str]:  # noqa: ANN401, ARG002 - Ansible's signature
         """Return a line for each mistake."""
-        return [str(mistake) for mistake in check.mistakes(_Reader(variables).site())]
+        try:
+            site = _Reader(variables).site()
+        except AnsibleParserError as error:
+            return [str(_unreadable(error))]
+        return [str(mistake) for mistake in check.mistakes(site)]
 
 
 class _Reader:
@@ -104,6 +110,8 @@ class _Reader:
         self, variable: str, raw: Mapping[str, Any], computed: Mapping[str, Any], places: _Places
     ) -> object:
         """Return one value as plain data, and note where it and its parts stand."""
+        if places.get((variable,), "").startswith(_PLAYBOOKS):
+            return _BY_PLAYBOOKS
         kept = self._shared.get(id(raw[variable]))
         if kept is None:
             inner: _Places = {}
@@ -116,6 +124,17 @@ class _Reader:
                 self._shared[id(raw[variable])] = kept
         places.update({path: place for path, place in kept[2].items() if path not in places})
         return kept[1]
+
+
+def _unreadable(error: BaseException) -> Mistake:
+    """Return the mistake of a file that is no YAML; what wraps the parser's error loses the place."""
+    link: BaseException | None = error
+    while link is not None:
+        place = _place(getattr(link, "obj", None))
+        if place:
+            return Mistake(place, " ".join(str(error).split()), "Correct the file")
+        link = link.__cause__ or link.__context__
+    raise error
 
 
 def _plain(value: Any, path: tuple[Any, ...], places: _Places) -> object:  # noqa: ANN401 - whatever YAML holds
@@ -149,13 +168,15 @@ def _key_place(key: object, value: object) -> str | None:
     return by_key or by_value
 
 
-def _place(tagged: object) -> str | None:
-    origin = _ORIGIN.get_tag(tagged) if _ORIGIN else None
+def _place(tagged: Any) -> str | None:  # noqa: ANN401 - whatever Ansible tags
+    if _ORIGIN is None:
+        return None
+    origin = tagged if isinstance(tagged, _ORIGIN) else _ORIGIN.get_tag(tagged)
     if origin is None:
         return None
     if not origin.path:
         return str(origin.description)
-    return f"{_shown(Path(origin.path))}:{origin.line_num}" if origin.line_num else _shown(Path(origin.path))
+    return f"{_shown(str(origin.path))}:{origin.line_num}" if origin.line_num else _shown(str(origin.path))
 
 
 def _is_template(value: object) -> bool:
@@ -172,6 +193,12 @@ def _inventory(variables: Mapping[str, Any]) -> tuple[Path, Path]:
     )
 
 
-def _shown(path: Path) -> str:
-    path = path.absolute()
+@cache
+def _shown(path: Path | str) -> str:
+    path = Path(path).absolute()
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+# What the playbooks compute from the groups: theirs, not the site's, and another on every host.
+_PLAYBOOKS = _shown(ROOT / "playbooks/group_vars")
+_BY_PLAYBOOKS = Uncomputed("")

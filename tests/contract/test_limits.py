@@ -19,6 +19,7 @@ LIMITS = [
     ("the hub's configuration", "roles/hub/files/jupyterhub_config.py", 15),
     ("modules", "src/berth/**/*.py", 249),
     ("filters", "filter_plugins/*.py", 249),
+    ("lookups", "lookup_plugins/*.py", 249),
 ]
 SITE = [path for path in PLAYBOOKS if path.parent.name == "playbooks"]
 HOSTS = sorted((ROOT / "inventories").glob("*/hosts.yml"))

@@ -64,7 +64,8 @@ def _found(site: Site) -> Iterator[Mistake]:
     for host in site.members("interactive_nodes"):
         yield from _applied(nodes.member, View(site, host))
     everywhere = [View(site, host) for host in site.members(*site.roles["slurm_interactive"].groups)]
-    yield from partition.same_everywhere(everywhere)
+    if everywhere:
+        yield from partition.same_everywhere(everywhere)
 
 
 def _different(site: Site, hosts: Iterable[Host]) -> Iterator[View]:

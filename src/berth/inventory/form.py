@@ -24,7 +24,7 @@ _READ: dict[str, Callable[[str], int | None]] = {
     "spawner_form_time": units.minutes,
 }
 _LOWEST = {"spawner_form_cores": 1, "spawner_form_memory": 1, "spawner_form_gpus": 0, "spawner_form_time": 1}
-_WORDS = {"spawner_form_cores": "cores", "spawner_form_memory": "of memory", "spawner_form_gpus": "GPUs"}
+_WORDS = {"spawner_form_cores": "cores", "spawner_form_memory": "memory", "spawner_form_gpus": "GPUs"}
 _MEASURES: dict[str, Callable[[Size], int]] = {
     "spawner_form_cores": lambda size: size.cpus,
     "spawner_form_memory": lambda size: size.memory,
@@ -79,7 +79,7 @@ def together(view: View) -> Iterator[Mistake]:
     if any(value > largest[name] for name, value in wanted.items()):
         return  # reported as a choice
     if not any(all(_MEASURES[name](node) >= value for name, value in wanted.items()) for node in nodes):
-        said = ", ".join(f"{view.mapping(name)['default']} {_WORDS[name]}" for name in wanted)
+        said = ", ".join(f"{_WORDS[name]} {view.mapping(name)['default']}" for name in wanted)
         name = "spawner_form_cores"
         yield view.mistake(
             (name, "default"),

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 _ONE = ("slurm_controller", "slurm_database", "hub")
 _SOME = ("interactive_nodes",)
 _OWN = {"all", "ungrouped"}
+NEEDED = (*_ONE, *_SOME)
+"""Groups that the playbooks are about."""
 
 
 def mistakes(site: Site, *, existing: bool) -> Iterator[Mistake]:
     """Find groups without hosts, or with too many; a Slurm that is there already needs no database here."""
-    for group in (*_ONE, *_SOME):
+    for group in NEEDED:
         members = site.groups.get(group, ())
         how_many = "one host" if group in _ONE else "the compute nodes"
         if not members and not (existing and group == "slurm_database"):
-            near = nearest(group, set(site.groups) - _OWN - {*_ONE, *_SOME})
+            near = nearest(group, set(site.groups) - _OWN - {*NEEDED})
             fix = f"Rename the group {near} to {group}" if near else f"Put {how_many} into it"
             yield Mistake(site.hosts_file, f"the group {group} has no host", fix)
         if group in _ONE and len(members) > 1:

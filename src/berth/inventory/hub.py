@@ -100,7 +100,9 @@ def session_ports(view: View) -> Iterator[Mistake]:
 def urls(view: View) -> Iterator[Mistake]:
     """Find URLs that browsers or sessions could not use."""
     for name in ("hub_public_url", "hub_session_url"):
-        url = str(view.value(name))
+        url = view.value(name)
+        if not isinstance(url, str):
+            continue  # its shape is reported
         parts = urlsplit(url)
         if parts.scheme != "https":
             fix = f"Write https://{parts.netloc or 'name'}"
@@ -193,6 +195,8 @@ def certificate(view: View) -> Iterator[Mistake]:
 def shared_directory(view: View) -> Iterator[Mistake]:
     """Find roles that look for the same things at different places of the shared file system."""
     root = view.text("session_root").rstrip("/")
+    if not root.startswith("/"):
+        return  # reported
     wanted = {
         "hub_session_root": root,
         "releases_root": f"{root}/releases",

@@ -34,8 +34,13 @@ def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
 
 
 def nearest(word: str, known: Iterable[str], cutoff: float = 0.75) -> str | None:
-    """Return what was probably meant by a misspelled *word*, if anything is near enough."""
-    found = difflib.get_close_matches(word, sorted(known), n=1, cutoff=cutoff)
+    """Return what was probably meant by a misspelled *word*, if anything is near enough.
+
+    Names that differ in their numbers only, such as gpu2 and gpu3, are no misspellings of each other.
+    """
+    letters = re.sub("[0-9]+", "0", word)
+    others = sorted(name for name in known if re.sub("[0-9]+", "0", name) != letters)
+    found = difflib.get_close_matches(word, others, n=1, cutoff=cutoff)
     return found[0] if found else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from berth.inventory import groups
 from berth.inventory.mistakes import Mistake, nearest
 
 if TYPE_CHECKING:
@@ -55,18 +56,19 @@ def _fix(role: Role, near: str | None) -> str:
 
 def _unread(site: Site) -> Iterator[Mistake]:
     """Find files of group_vars and host_vars for groups and hosts that do not exist."""
-    known = {"group_vars": set(site.groups), "host_vars": set(site.hosts)}
+    known = {"group_vars": {*site.groups, *groups.NEEDED}, "host_vars": set(site.hosts)}
     for entry in site.variable_files:
         kind, _, file = entry.partition("/")
         name = file if file in known[kind] else file.removesuffix(".yml").removesuffix(".yaml")
         if name in known[kind]:
             continue
         what = kind.partition("_")[0]
-        near = nearest(name, known[kind])
+        # Hosts of a site resemble each other too much for a guess.
+        near = nearest(name, known[kind]) if kind == "group_vars" else None
         yield Mistake(
             f"{site.directory}/{entry}",
             f"there is no {what} {name}, so nobody reads this",
             f"Rename it to {file.replace(name, near)}"
             if near
-            else f"Add the {what} to {site.hosts_file}, or remove it",
+            else f"Add the {what} to {site.hosts_file}, rename this, or remove it",
         )

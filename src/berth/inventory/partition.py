@@ -69,10 +69,10 @@ def options(view: View) -> Iterator[Mistake]:
 
 def same_everywhere(views: list[View]) -> Iterator[Mistake]:
     """Find variables that differ between hosts: Slurm needs one configuration everywhere."""
-    for name in views[0].site.roles["slurm_interactive"].options:
+    first = views[0]
+    for name in first.site.roles["slurm_interactive"].options:
         if name.endswith("_enabled"):
-            continue
-        first = views[0]
+            continue  # a host's own
         for view in views[1:]:
             if _set(view, name) != _set(first, name):
                 here, there = sorted([first, view], key=lambda one: one.given(name), reverse=True)

@@ -51,10 +51,10 @@ def published(view: View) -> Iterator[Mistake]:
 
 def layers(view: View) -> Iterator[Mistake]:
     """Find layers for releases that are not published, or that are no names of directories."""
-    entries = view.entries(PUBLISHED)
+    entries = [str(entry) for entry in view.entries(PUBLISHED)]
     for release, layer in view.mapping(_LAYERS).items():
         if release not in entries:
-            near = nearest(release, [entry for entry in entries if isinstance(entry, str)])
+            near = nearest(release, entries)
             fix = f"Write {near}" if near else f"Take it out, or add it to {PUBLISHED}"
             yield view.mistake((_LAYERS, release), f"{_LAYERS} names {release}, which is not published", fix)
         if not isinstance(layer, str) or _NAME.fullmatch(layer) is None:

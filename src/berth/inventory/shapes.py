@@ -28,8 +28,8 @@ _FIXES = {
     "path": "Write a path from the first slash on",
     "int": "Write the number, without quotes",
     "bool": "Write true or false, without quotes",
-    "list": "Write a list: [one, two]",
-    "dict": "Write a mapping: {key: value}",
+    "list": "Write a list, such as [one, two]",
+    "dict": "Write a mapping, such as {key: value}",
 }
 
 
@@ -40,19 +40,21 @@ def mistakes(view: View, role: Role) -> Iterator[Mistake]:
             yield from _checked(view, (name,), option, view.host.values[name])
         elif option.get("required"):
             description = str(option["description"]).rstrip(".")
-            yield view.mistake((name,), f"{name} is not set for {view.host.name}", f"Set it: {description}")
+            yield view.mistake((name,), f"{name} is not set", f"Set it: {description}")
 
 
 def _checked(view: View, path: Path, option: Mapping[str, Any], value: object) -> Iterator[Mistake]:
     kind = str(option.get("type", "str"))
     if isinstance(value, Uncomputed):
+        if not value.reason:
+            return
         fix = "Correct the name between the braces, or define it"
         yield view.mistake(path, f"{_shown(path)} cannot be computed: {value.reason}", fix)
     elif value is None and "default" not in option and not option.get("required"):
         return
     elif not _fits(kind, value, option):
         yield view.mistake(
-            path, f"{_shown(path)} is {_said(value)}, not {_WORDS[kind]}", _fix(kind, path, value)
+            path, f"{_shown(path)} is {_said(value)}, not {_WORDS[kind]}", _fix(option, path, value)
         )
     elif "choices" in option and value not in option["choices"]:
         choices = ", ".join(map(str, option["choices"]))
@@ -120,9 +122,12 @@ def _said(value: object) -> str:
     return f"the {type(value).__name__} {value}"
 
 
-def _fix(kind: str, path: Path, value: object) -> str:
+def _fix(option: Mapping[str, Any], path: Path, value: object) -> str:
+    kind = str(option.get("type", "str"))
     if value is None:
         return "Write a value, or take the line out"
+    if kind == "list" and isinstance(value, str):
+        return f"Write a list: [{value}]"
     if kind != "str":
         return _FIXES[kind]
     if isinstance(value, int) and not isinstance(value, bool) and any("time" in str(part) for part in path):
@@ -131,4 +136,4 @@ def _fix(kind: str, path: Path, value: object) -> str:
         return (
             f'Quote the time, of which YAML makes a number: "{written}" (or "{value}", if minutes were meant)'
         )
-    return "Put it in quotes"
+    return f'Put it in quotes, such as "{option["default"]}"' if option.get("default") else "Put it in quotes"

@@ -23,9 +23,10 @@ class Unknown(Exception):  # noqa: N818 - no error: another check reports why th
 
 @dataclass(frozen=True)
 class Uncomputed:
-    """Stands for a value whose template fails; *reason* is Ansible's."""
+    """Stands for a value whose template fails."""
 
     reason: str
+    """Ansible's; empty for what the playbooks compute from the groups, which nobody looks at here."""
 
 
 @dataclass(frozen=True)

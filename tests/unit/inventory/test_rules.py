@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from berth.inventory import check, releases, roles
+from berth.inventory.mistakes import Mistake, in_order, nearest
+from berth.inventory.site import Host, Site, Unknown, View
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = roles.load(ROOT)
+NODE = {"name": "gpu1", "cpus": 16, "memory": "64G"}
+
+
+def site(*hosts: tuple[str, str, dict[str, Any]]) -> Site:
+    """A site of (name, group, variables), without places."""
+    groups: dict[str, tuple[str, ...]] = {"all": tuple(name for name, _, _ in hosts)}
+    for name, group, _ in hosts:
+        groups[group] = (*groups.get(group, ()), name)
+    return Site(
+        directory="inventories/site",
+        hosts_file="inventories/site/hosts.yml",
+        hosts={name: Host(name, values, {}) for name, _, values in hosts},
+        groups=groups,
+        roles=ROLES,
+    )
+
+
+def view(**values: Any) -> View:
+    made = site(("hub.example.org", "hub", values))
+    return View(made, made.hosts["hub.example.org"])
+
+
+def said(mistakes: Any) -> list[str]:
+    return [str(mistake) for mistake in mistakes]
+
+
+def test_roles_are_known_with_the_groups_that_the_playbooks_apply_them_to() -> None:
+    assert ROLES["spawner_form"].groups == ("hub",)
+    assert ROLES["session"].groups == ("hub", "interactive_nodes")
+    assert ROLES["python_env"].groups == (), "only other roles apply it"
+    assert ROLES["hub"].home("inventories/site") == "inventories/site/group_vars/hub/hub.yml"
+    assert ROLES["session"].home("inventories/site") == "inventories/site/group_vars/all/session.yml"
+
+
+@pytest.mark.parametrize(
+    "name", [name for role in ROLES.values() for name, option in role.options.items() if "default" in option]
+)
+def test_every_default_of_a_role_can_be_computed(name: str) -> None:
+    assert "{{" not in str(view().value(name))
+
+
+def test_defaults_follow_the_host_and_the_variables_that_they_name() -> None:
+    found = view(hub_api_https_port=9444, session_root="/srv")
+    assert found.text("hub_session_url") == "https://hub.example.org:9444"
+    assert found.text("session_hub_ca") == "/srv/etc/hub-ca.crt"
+    assert found.entries("hub_tls_names") == ["hub.example.org", "127.0.0.1"]
+
+
+@pytest.mark.parametrize(
+    ("getter", "value"),
+    [("text", 5), ("number", True), ("number", "5"), ("flag", 1), ("entries", "a"), ("mapping", ["a"])],
+)
+def test_a_value_of_another_type_is_unknown_to_the_checks_that_need_it(getter: str, value: object) -> None:
+    with pytest.raises(Unknown):
+        getattr(view(hub_partition=value), getter)("hub_partition")
+
+
+def test_a_mistake_without_a_line_names_the_file_where_the_variable_belongs() -> None:
+    mistakes = said(check.mistakes(site(("web", "hub", {"hub_api_allow": "192.0.2.0/24"}))))
+    assert (
+        "inventories/site/group_vars/hub/hub.yml: hub_api_allow is the text '192.0.2.0/24', not a list. "
+        "Write a list: [192.0.2.0/24]." in mistakes
+    )
+
+
+def test_mistakes_are_told_once_and_in_the_order_of_their_lines() -> None:
+    late, early, file = (
+        Mistake("a.yml:10", "x", "y"),
+        Mistake("a.yml:9", "x", "y"),
+        Mistake("a.yml", "x", "y"),
+    )
+    assert in_order([late, early, late, file]) == [file, early, late]
+
+
+def test_names_that_differ_in_their_numbers_are_no_misspellings_of_each_other() -> None:
+    assert nearest("gpu3", ["gpu1", "gpu2"]) is None
+    assert nearest("2026.12", ["2026.11"]) is None
+    assert nearest("memmory", ["memory", "name"]) == "memory"
+
+
+def test_hosts_with_the_same_variables_are_checked_once() -> None:
+    nodes = [NODE]
+    hosts = [
+        (f"gpu{number}", "interactive_nodes", {"slurm_interactive_nodes": nodes}) for number in range(300)
+    ]
+    made = site(*hosts)
+    assert len(list(check._different(made, made.hosts.values()))) == 1
+
+
+def test_a_site_with_slurm_needs_neither_a_database_nor_the_cluster_s_variables() -> None:
+    values = {"slurm_interactive_existing": True, "slurm_interactive_nodes": [NODE]}
+    mistakes = said(check.mistakes(site(("gpu1", "interactive_nodes", values))))
+    assert not [line for line in mistakes if "slurm_database" in line or "slurm_cluster" in line]
+    assert [line for line in mistakes if "slurm_controller" in line]
+
+
+ENVIRONMENT = "{name: python, lock: python.txt, kernel: python3, display_name: Python, packages: []}"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("date: [", "cannot be read: "),
+        ("layer: 4.6-1", "has no date, environments. Write it as another release does, or as "),
+        (
+            "{date: 2026-11-16, layer: 4.6-1, environments: [{name: python, lock: python.txt}]}",
+            "environment python has no kernel, display_name, packages. Write it as another release does",
+        ),
+        (
+            f"{{date: 2026-11-16, layer: 4.6-1, environments: [{ENVIRONMENT.replace('python.', 'other.')}]}}",
+            "environment python: there is no lock other.txt beside this file. Compile it: `releases/lock",
+        ),
+    ],
+)
+def test_a_release_that_cannot_be_installed_is_told_at_its_own_file(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    release = tmp_path / "1.0"
+    release.mkdir()
+    (release / "release.yml").write_text(text, encoding="utf-8")
+    (release / "python.txt").touch()
+    found = said(releases.published(view(releases_published=["1.0"], releases_specs_dir=str(tmp_path))))
+    assert len(found) == 1
+    assert found[0].startswith(f"{release}/release.yml: {sentence}")
+
+
+def test_the_releases_of_this_repository_are_complete() -> None:
+    for directory in (ROOT / "releases").glob("*/"):
+        assert said(releases.published(view(releases_published=[directory.name]))) == []
