@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,10 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 
-from berth.slurm import drift, gres, hostlist
+from berth.hub import offer
+from berth.hub.settings import FormSettings
+from berth.hub.snapshot import Snapshot
+from berth.slurm import client, drift, gres, hostlist, records
 from tests.render import systems
 from tests.render.conftest import ROOT
 
@@ -160,3 +164,57 @@ def test_the_script_gives_the_filter_every_answer(tmp_path: Path) -> None:
         drift.QUERY: "--query-gpu=name\n",
         drift.MISSING: "/dev/no such gpu\n",
     }
+
+
+INTERACTIVE = "slurm_interactive/interactive.conf"
+
+
+@pytest.mark.parametrize("shared_by", [1, 2, 5, 64])
+def test_how_many_share_a_core_is_said_once_and_the_form_follows(
+    site: Callable[[str], Site], shared_by: int
+) -> None:
+    place = site(LAB)
+    row = place.render(INTERACTIVE, "gpu1", slurm_interactive_shared_by=shared_by).splitlines()[-1]
+    assert f" OverSubscribe=FORCE:{shared_by} " in row
+    # Slurm prints a partition with the words of its row, so that the hub reads back what was written.
+    (partition,) = records.parse_partitions(client.decode(row))
+    form = FormSettings.model_validate(yaml.safe_load(place.render("spawner_form/form.yml", "login")))
+    own = offer.compute(offer.Person("alice"), Snapshot(partition=partition), form, (), 0.0)
+    rule = f"Up to {shared_by} users may share a core" if shared_by > 1 else "Cores are yours alone."
+    assert rule in own.hints["cores"]
+    assert "memory is yours alone" in own.hints["memory"]
+    assert "GPUs are yours alone" in own.hints["gpus"]
+
+
+@inventories
+def test_memory_and_gpus_are_never_shared(site: Callable[[str], Site], inventory: str) -> None:
+    place = site(inventory)
+    cgroups = rendered(place, inventory, "slurm_interactive/cgroup.conf", HOSTS[inventory][1]).splitlines()
+    for name in ("ConstrainDevices", "ConstrainRAMSpace", "ConstrainSwapSpace"):
+        assert f"{name}=YES" in cgroups
+    settings = rendered(place, inventory, "slurm_cluster/slurm.conf", HOSTS[inventory][0])
+    assert re.search(r"^SelectTypeParameters=CR_(Core|CPU)_Memory$", settings, re.MULTILINE)
+    assert "task/cgroup" in settings
+    assert "PreemptMode=OFF" in settings
+
+
+def test_sessions_are_kept_on_their_cores_but_in_the_lab(site: Callable[[str], Site]) -> None:
+    assert "ConstrainCores=YES" in rendered(site(MIXED), MIXED, "slurm_interactive/cgroup.conf", "ctl")
+    assert "ConstrainCores=NO" in rendered(site(LAB), LAB, "slurm_interactive/cgroup.conf", "login")
+
+
+def test_limits_of_users_put_their_qos_on_the_partition_and_only_then(site: Callable[[str], Site]) -> None:
+    limited = {"slurm_interactive_limits": {"gpus_per_user": 1}, "slurm_interactive_limits_qos": "few"}
+    assert " QOS=few" in site(LAB).render(INTERACTIVE, "gpu1", **limited)
+    assert "QOS=" not in site(LAB).render(INTERACTIVE, "gpu1", slurm_interactive_limits={})
+
+
+def test_without_accounting_slurm_conf_names_no_database_and_enforces_nothing(
+    site: Callable[[str], Site],
+) -> None:
+    settings = site(LAB).render("slurm_cluster/slurm.conf", "login", slurm_cluster_accounting="disabled")
+    accounting = [line for line in settings.splitlines() if line.startswith("Accounting")]
+    # With resources to account for, slurmctld does not start without a database.
+    assert accounting == ["AccountingStorageType=accounting_storage/none"]
+    # Changing this would end the jobs that run.
+    assert "JobAcctGatherType=jobacct_gather/cgroup" in settings

@@ -79,9 +79,16 @@ class Collector:
         document = await self._json(commands.jobs(self.partition))
         jobs = {job.job_id: job for job in records.parse_jobs(document)}
         self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
-        if self.snapshot.controller is not None:
-            await self._ends.ask(commands, self.snapshot.controller, self.watch, jobs)
-            self.snapshot = replace(self.snapshot, ended=self._ends.jobs, forgotten=self._ends.forgotten)
+        # Whether there is accounting seldom changes: after the first time it is asked for with the accounts.
+        controller = self.snapshot.controller or await self._ask_controller()
+        await self._ends.ask(commands, controller, self.watch, jobs)
+        self.snapshot = replace(self.snapshot, ended=self._ends.jobs, forgotten=self._ends.forgotten)
+
+    async def _ask_controller(self) -> records.Controller:
+        commands = await self._commands()
+        controller = records.parse_controller(await client.run(commands.controller(), self.timeout))
+        self.snapshot = replace(self.snapshot, controller=controller)
+        return controller
 
     async def _ask_nodes(self) -> None:
         commands = await self._commands()
@@ -100,8 +107,7 @@ class Collector:
     async def _ask_accounts(self) -> None:
         commands = await self._commands()
         asked_at = time.time()
-        controller = records.parse_controller(await client.run(commands.controller(), self.timeout))
-        self.snapshot = replace(self.snapshot, controller=controller)
+        controller = await self._ask_controller()
         associations: list[records.Association] = []
         if controller.accounting:
             rights = await client.run(commands.associations(), self.timeout)
@@ -112,10 +118,9 @@ class Collector:
     async def round(self, *, woken: bool) -> bool:
         """Ask what is due (the queue at once when woken); return whether anything was asked."""
         kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
-            # First of all whether there is accounting: the queue's own questions depend on it.
-            (self._accounts, "accounts_part", self._ask_accounts, False),
             (self._queue, "jobs_part", self._ask_queue, woken),
             (self._nodes, "nodes_part", self._ask_nodes, False),
+            (self._accounts, "accounts_part", self._ask_accounts, False),
         )
         asked = False
         for kind, part, ask, forced in kinds:

@@ -45,7 +45,7 @@ def choices(view: View) -> Iterator[Mistake]:
             fix = f"Write one of {', '.join(map(str, offered))}"
             yield view.mistake((name, "default"), f"{name}: the default {field['default']} is no choice", fix)
         yield from _meaningless(view, name, offered)
-        values = [value for _, _, value in _understood(view, name)]
+        values = [value for _, _, value in understood(view, name)]
         if len(values) == len(offered) and values != sorted(set(values)):
             yield view.mistake(
                 (name, "choices"), f"{name}: the choices do not rise", "Write each once, the smallest first"
@@ -57,7 +57,7 @@ def served(view: View) -> Iterator[Mistake]:
     nodes = sizes(view)
     for name, measure in _MEASURES.items():
         largest = max((measure(node) for node in nodes), default=None)
-        for number, choice, value in _understood(view, name):
+        for number, choice, value in understood(view, name):
             if largest is not None and value > largest:
                 most = units.format_mebibytes(largest) if name == "spawner_form_memory" else largest
                 problem = f"{name} offers {choice} {_WORDS[name]}, but the largest node has {most}"
@@ -69,7 +69,7 @@ def together(view: View) -> Iterator[Mistake]:
     wanted: dict[str, int] = {}
     for name in _MEASURES:
         default = view.mapping(name).get("default")
-        for _, choice, value in _understood(view, name):
+        for _, choice, value in understood(view, name):
             if choice == default:
                 wanted[name] = value
     nodes = sizes(view)
@@ -91,14 +91,14 @@ def together(view: View) -> Iterator[Mistake]:
 def allowed(view: View) -> Iterator[Mistake]:
     """Find times that never end, or that the partition does not allow."""
     name = "spawner_form_time"
-    for number, choice, value in _understood(view, name, _NEVER):
+    for number, choice, value in understood(view, name, _NEVER):
         path = (name, "choices", number)
         if value == _NEVER:
             yield view.mistake(
                 path, f"{name} offers {choice}, which never ends", 'Write a time such as "08:00:00"'
             )
     limit = meaning(view, MAX_TIME, units.minutes)
-    for number, choice, value in _understood(view, name):
+    for number, choice, value in understood(view, name):
         if limit is not None and value > limit:
             problem = (
                 f"{name} offers {choice}, but {MAX_TIME} is {view.text(MAX_TIME)} ({view.place(MAX_TIME)})"
@@ -158,14 +158,14 @@ def _meaningless(view: View, name: str, offered: list[object]) -> Iterator[Mista
                 _READ[name](choice)
             except SlurmValueError as error:
                 yield view.mistake(path, f"{name}: {sentences(error)[0]}", sentences(error)[1])
-    for number, choice, value in _understood(view, name):
+    for number, choice, value in understood(view, name):
         if value < _LOWEST[name]:
             yield view.mistake(
                 (name, "choices", number), f"{name} offers {choice}", f"Write {_LOWEST[name]} or more"
             )
 
 
-def _understood(view: View, name: str, never: int | None = None) -> Iterator[tuple[int, object, int]]:
+def understood(view: View, name: str, never: int | None = None) -> Iterator[tuple[int, object, int]]:
     """Yield position, choice and its meaning; *never* stands for a time without an end."""
     offered = view.mapping(name).get("choices")
     if not isinstance(offered, list):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from traitlets.config import Config
 from berth.helper.client import SubmitResult, Verdict
 from berth.hub.formspawner import BadOptions
 from berth.hub.spawner import BerthSpawner
+from berth.slurm.records import Controller
 from tests.unit.hub.factories import NOW, job
 
 if TYPE_CHECKING:
@@ -83,6 +85,25 @@ async def test_a_refused_submission_says_why_and_leaves_nothing(stage: Stage) ->
         await stage.begin().start()
     assert stage.service.followed == {}
     assert "session" not in stored(stage)
+
+
+async def test_a_refusal_for_a_limit_is_said_in_plain_words(stage: Stage) -> None:
+    stage.helper.answer = SubmitResult(
+        Verdict.REFUSED, message="QOSMaxGRESPerUser; Batch job submission failed"
+    )
+    with pytest.raises(SpawnException, match="asks for more GPUs than you may have at a time"):
+        await stage.begin().start()
+
+
+async def test_without_accounting_a_session_is_submitted_without_an_account(stage: Stage) -> None:
+    stage.collector.snapshot = replace(
+        stage.collector.snapshot,
+        associations=(),
+        controller=Controller(accounting=False, associations=False, private_jobs=False),
+    )
+    _, task = await started(stage)
+    assert stage.helper.submitted[0]["resources"].account is None
+    task.cancel()
 
 
 async def test_a_lost_answer_is_settled_by_name_and_owner(
