@@ -9,6 +9,7 @@ from berth.inventory import (
     form,
     groups,
     hub,
+    limits,
     names,
     nodes,
     partition,
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 _RULES: dict[str, tuple[Rule, ...]] = {
     "slurm_interactive": (
         *(nodes.described, reading.notations, reading.parameters),
-        *(partition.sharing, partition.times, partition.default_memory, partition.options),
+        *(partition.sharing, partition.times, partition.default_memory, partition.options, limits.meaningful),
     ),
     "slurm_cluster": (cluster.accounts, cluster.users, cluster.reservations, cluster.settings),
     "spawner_form": (
         *(form.choices, form.served, form.together, form.allowed),
-        *(form.partition, form.interfaces, form.links),
+        *(form.partition, form.interfaces, form.links, limits.offered),
     ),
     "hub": (
         *(hub.ranges, hub.ports, hub.session_ports, hub.urls, hub.session_url),
@@ -50,7 +51,8 @@ def mistakes(site: Site) -> list[Mistake]:
 
 def _found(site: Site) -> Iterator[Mistake]:
     existing = any(_existing(View(site, host)) for host in site.hosts.values())
-    yield from groups.mistakes(site, existing=existing)
+    unaccounted = any(_unaccounted(View(site, host)) for host in site.hosts.values())
+    yield from groups.mistakes(site, existing=existing or unaccounted)
     yield from names.mistakes(site)
     for name, role in site.roles.items():
         hosts = site.members(*role.groups)
@@ -86,6 +88,13 @@ def _different(site: Site, hosts: Iterable[Host]) -> Iterator[View]:
 def _existing(view: View) -> bool:
     try:
         return view.flag("slurm_interactive_existing")
+    except Unknown:
+        return False
+
+
+def _unaccounted(view: View) -> bool:
+    try:
+        return view.text("slurm_cluster_accounting") == "disabled"
     except Unknown:
         return False
 
