@@ -78,6 +78,7 @@ class Answers:
         }
 
     def nodes_by_json(self) -> dict[str, Facts]:
+        """Before 23.02 there is no word of what is kept for the system."""
         document = json.loads(self.login.run(*self.commands.nodes()))
         return {record["name"]: _json_node(record) for record in document["nodes"]}
 
@@ -175,7 +176,7 @@ def _json_node(record: Mapping[str, Any]) -> Facts:
     features, state = record["features"], record["state"]
     states = [state, *record.get("state_flags", ())] if isinstance(state, str) else state
     words = features if isinstance(features, list) else features.split(",")
-    found = {key: str(record[word]) for key, _, word in _NODE}
+    found: Facts = {key: str(record[word]) if word in record else None for key, _, word in _NODE}
     return found | _node(record["gres"], words, [word.upper() for word in states])
 
 
