@@ -32,7 +32,7 @@ def _size(text: str) -> str:
 
 
 def _duration(text: str) -> str:
-    if units.minutes(text) is None:
+    if not units.minutes(text):  # sbatch takes 0, too, for no limit
         message = "a session needs a limit; write a time such as 08:00:00"
         raise ValueError(message)
     return text

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
+import string
 from collections.abc import Iterable, Iterator, Mapping
 
 from berth.slurm.errors import SlurmValueError
 from berth.slurm.units import text_of
 
-# As many as Slurm itself accepts in one expression (MAX_RANGE in its hostlist.c).
+# As many as Slurm itself accepts in one range (MAX_RANGE in its hostlist.h).
 MAX_NAMES = 65536
+# Slurm keeps the number at the end of a name in 64 bits, of which the highest value means that there is none.
+MAX_NUMBER = 2**64 - 2
 
+# Shorter names cannot hold a larger number.
+_LONG = len(str(MAX_NUMBER))
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,255}")
 _TRAILING_NUMBER = re.compile(r"(?P<stem>.*?)(?P<number>[0-9]*)")
 _RANGE = re.compile(r"(?P<first>[0-9]{1,255})(?:-(?P<last>[0-9]{1,255}))?")
@@ -26,7 +31,8 @@ def fold(names: Iterable[str]) -> str:
     ``n09, n10, n011`` is ``n[011,09-10]``.
 
     Raises:
-        SlurmValueError: a name is not text, or holds a character that no host name has.
+        SlurmValueError: a name is not text, holds a character that no host name has, or ends with a number
+            that Slurm would change.
     """
     if isinstance(names, str | Mapping) or not isinstance(names, Iterable):
         raise SlurmValueError(f"expected a list of names, got {names!r}")
@@ -41,10 +47,12 @@ def fold(names: Iterable[str]) -> str:
 def expand(text: str) -> list[str]:
     """List the names of a hostlist expression, in its order and without repetitions.
 
-    Several brackets in a name multiply (``r[1-2]n[1-4]``).
+    Several brackets in a name multiply (``r[1-2]n[1-4]``). Mistakes that Slurm passes over are refused: empty
+    items (``a,,b``), a bracket that was never opened, and ranges without an end (``n[1-]``).
 
     Raises:
-        SlurmValueError: the expression is malformed or stands for over 65536 names.
+        SlurmValueError: the expression is malformed, stands for over 65536 names, or for a name with a
+            number that Slurm would change.
     """
     text = text_of(text)
     if not text:
@@ -55,7 +63,7 @@ def expand(text: str) -> list[str]:
         match = _ITEM.match(text, position)
         if match is None:
             raise SlurmValueError(_malformed(text))
-        names.update(dict.fromkeys(_expanded(match[1])))
+        names.update(dict.fromkeys(map(_countable, _expanded(match[1]))))
         position = match.end()
         if len(names) > MAX_NAMES:
             raise SlurmValueError(_too_many(text))
@@ -66,7 +74,16 @@ def _checked(name: object) -> str:
     text = text_of(name)
     if _NAME.fullmatch(text) is None:
         raise SlurmValueError(f"{text!r} is not a host name")
-    return text
+    return _countable(text)
+
+
+def _countable(name: str) -> str:
+    """Return *name*, whose number Slurm can hold; it writes another one otherwise."""
+    if len(name) >= _LONG:
+        digits = name[len(name.rstrip(string.digits)) :]
+        if digits and int(digits) > MAX_NUMBER:
+            raise SlurmValueError(f"{name!r} ends with a number that is larger than {MAX_NUMBER}")
+    return name
 
 
 def _folded(stem: str, numbers: list[str]) -> Iterator[str]:

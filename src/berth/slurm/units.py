@@ -6,8 +6,8 @@ import re
 
 from berth.slurm.errors import SlurmValueError
 
-# Slurm keeps minutes in 32 bits and uses the two highest values as "no value" and "infinite".
-MAX_MINUTES = 0xFFFFFFFD
+# Slurm counts the seconds of a duration in 31 bits, and adds up to 59 to them before it divides: 68 years.
+MAX_MINUTES = (2**31 - 60) // 60
 # RealMemory and --mem are 64 bits wide, of which the highest bit marks "per CPU".
 MAX_MEBIBYTES = 2**53
 
@@ -20,8 +20,8 @@ _TIME = re.compile(
     rf"|(?:(?:(?P<hours>{_NUMBER}):)?(?P<minutes>{_NUMBER}):(?P<seconds>{_NUMBER}))"
     rf"|(?P<only>{_NUMBER})",
 )
-_SIZE = re.compile(r"(?P<number>[0-9]{1,16})(?P<unit>[KMGTP]?)", re.IGNORECASE)
-_KIBIBYTES = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3, "P": 1024**4}
+_SIZE = re.compile(r"(?P<number>[0-9]{1,16})(?P<unit>[KMGT]?)", re.IGNORECASE)
+_KIBIBYTES = {"K": 1, "": 1024, "M": 1024, "G": 1024**2, "T": 1024**3}
 
 
 def text_of(value: object) -> str:
@@ -41,7 +41,9 @@ def text_of(value: object) -> str:
 def minutes(text: str) -> int | None:
     """Read a Slurm duration; ``None`` means that there is no limit.
 
-    Seconds are rounded up to a whole minute, as Slurm does.
+    Seconds are rounded up to a whole minute, as Slurm does. 0 is returned as such, although sbatch takes
+    it for no limit. Refused is what Slurm takes by accident: nothing beside the dash of the days (``1-``),
+    and times that overflow its numbers.
 
     Raises:
         SlurmValueError: *text* is not one of Slurm's six notations.
@@ -80,9 +82,10 @@ def duration(minutes: int | None) -> str:
 
 
 def mebibytes(text: str) -> int:
-    """Read a memory size as ``--mem`` and ``RealMemory`` do: MiB unless K, M, G, T or P follows.
+    """Read a memory size as ``--mem`` does: MiB unless K, M, G or T follows.
 
-    Kibibytes are rounded up to a whole MiB.
+    Kibibytes are rounded up to a whole MiB. sbatch also takes a sign before it and a B after the unit
+    (``4GB``): these are refused.
 
     Raises:
         SlurmValueError: *text* is not a size in that notation.
@@ -90,9 +93,7 @@ def mebibytes(text: str) -> int:
     text = text_of(text)
     match = _SIZE.fullmatch(text)
     if match is None:
-        raise SlurmValueError(
-            f"{text!r} is not a memory size; write whole MiB or a number with K, M, G, T or P"
-        )
+        raise SlurmValueError(f"{text!r} is not a memory size; write whole MiB or a number with K, M, G or T")
     kibibytes = int(match["number"]) * _KIBIBYTES[match["unit"].upper()]
     whole = -(-kibibytes // 1024)
     if whole > MAX_MEBIBYTES:

@@ -180,6 +180,7 @@ record sacct.json sacct --allusers --json --starttime=now-1hours
 record associations.txt sacctmgr -nP show assoc format=user,account,partition,defaultqos,qos
 record users.txt sacctmgr -nP show user format=user,defaultaccount
 record version.txt sinfo --version
+record config.txt scontrol show config
 # what Slurm's own hostlist functions say, for the tables of test_hostlist.py
 for list in 'n[1-3]' 'n[09-11]' 'n[1,003,01-02]' 'r[1-2]n[01-02]' 'a,b[2-1]' 'n[1-2,2]' 'n[8-11]' 'n[1-2]-ib,x'; do
   printf '%s\t%s\n' "$list" "$(scontrol show hostnames "$list" 2>&1 | paste -sd ' ')"

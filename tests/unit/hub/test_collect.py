@@ -16,14 +16,15 @@ from berth.slurm import client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DATA = Path(__file__).resolve().parents[1] / "data" / "slurm-24.11"
-"""Answers that a real Slurm gave (see the README there)."""
+DATA = Path(__file__).resolve().parents[1] / "data"
+"""Answers that real Slurms gave (see the README there)."""
 
 
 class Slurm:
     """Answers with recorded documents, by the program and what it is asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str) -> None:
+        self.version = version
         self.asked: list[list[str]] = []
         self.down = False
         self.config = self.read("config.txt")
@@ -33,7 +34,8 @@ class Slurm:
         self.jobs = json.loads(self.read("squeue.json"))
 
     def without_accounting(self, private: str = "none") -> None:
-        self.config = self.read("config-without-accounting.txt").replace("= none", f"= {private}")
+        recorded = (DATA / "slurm-24.11/config-without-accounting.txt").read_text(encoding="utf-8")
+        self.config = recorded.replace("= none", f"= {private}")
 
     def job(self) -> str:
         number = int(self.asked[-1][-1])
@@ -41,15 +43,14 @@ class Slurm:
             raise client.SlurmRefused(self.refusal)
         return f"JobId={number} JobState=RUNNING"
 
-    @staticmethod
-    def read(name: str) -> str:
-        return (DATA / name).read_text(encoding="utf-8")
+    def read(self, name: str) -> str:
+        return (DATA / f"slurm-{self.version}" / name).read_text(encoding="utf-8")
 
     async def run(self, argv: list[str], timeout: float) -> str:  # noqa: ASYNC109 - as the real one
         assert timeout > 0
         self.asked.append(argv)
         if "--version" in argv:
-            return "slurm 24.11.5"
+            return self.read("version.txt")
         if self.down:
             raise client.SlurmUnavailable("Unable to contact slurm controller")
         words = " ".join(argv)
@@ -70,9 +71,9 @@ class Slurm:
         return sum(word in " ".join(argv) for argv in self.asked)
 
 
-@pytest.fixture
-def slurm(monkeypatch: pytest.MonkeyPatch) -> Slurm:
-    scripted = Slurm()
+@pytest.fixture(params=["24.11", "26.05"])
+def slurm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Slurm:
+    scripted = Slurm(request.param)
     monkeypatch.setattr(client, "run", scripted.run)
     return scripted
 
@@ -146,7 +147,8 @@ async def test_the_partition_itself_says_how_many_share_a_core(slurm: Slurm) -> 
     document = json.loads(slurm.read("partitions.json"))
     for item in document["partitions"]:
         item["maximums"]["oversubscribe"]["jobs"] = 3
-    slurm.partitions = json.dumps(document)
+    # 26.05 has the number in a text.
+    slurm.partitions = json.dumps(document).replace("FORCE:5", "FORCE:3")
     again = collector()
     await again.round(woken=False)
     assert again.snapshot.shared_by == 3

@@ -33,6 +33,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         ({"hub_port": 80}, {}, "hub_port"),
         ({"session": {"port_range": [5000, 4000]}}, {}, "5000 is above 4000"),
         ({}, {"time": {"default": "UNLIMITED", "choices": ["UNLIMITED"]}}, "a session needs a limit"),
+        ({}, {"time": {"default": "0", "choices": ["0"]}}, "a session needs a limit"),
         ({}, {"time": {"default": "01:00:00", "choices": ["02:00:00"]}}, "not among the choices"),
         ({}, {"memory": {"default": "lots", "choices": ["lots"]}}, "memory"),
         ({}, {"cores": {"default": 1, "choices": []}}, "cores.choices"),

@@ -69,6 +69,7 @@ def test_the_associations_are_asked_in_the_form_that_the_parser_reads() -> None:
     [
         (recorded.text("22.05", "version.txt"), (22, 5)),
         (recorded.text("24.11", "version.txt"), (24, 11)),
+        (recorded.text("26.05", "version.txt"), (26, 5)),
         ("slurm 23.02.7\n", (23, 2)),
         ("slurm 25.11.0-0rc1\n", (25, 11)),
     ],
@@ -110,7 +111,7 @@ async def test_settings_of_the_environment_do_not_change_the_answers(
 @pytest.mark.parametrize(
     "complaint",
     [
-        recorded.text("24.11", "away.txt").strip(),
+        *sorted({recorded.text(version, "away.txt").strip() for version in recorded.VERSIONS[1:]}),
         "slurm_load_jobs error: Connection reset by peer",
         "slurm_load_node error: Socket timed out on send/recv operation",
         "sacct: error: Problem talking to the database: Connection refused",

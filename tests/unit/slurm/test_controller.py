@@ -12,8 +12,9 @@ CONFIG = "AccountingStorageEnforce = {}\nAccountingStorageType   = {}\nPrivateDa
 SLURMDBD = "accounting_storage/slurmdbd"
 
 
-def test_a_slurm_with_accounting_is_recognized() -> None:
-    found = records.parse_controller(recorded.text("24.11", "config.txt"))
+@pytest.mark.parametrize("version", recorded.VERSIONS)
+def test_a_slurm_with_accounting_is_recognized(version: str) -> None:
+    found = records.parse_controller(recorded.text(version, "config.txt"))
     assert found == records.Controller(accounting=True, associations=True, private_jobs=False)
 
 

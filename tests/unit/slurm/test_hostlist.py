@@ -121,6 +121,21 @@ def test_an_expression_for_more_names_than_slurm_takes_is_refused(text: str) -> 
         hostlist.expand(text)
 
 
+@pytest.mark.parametrize("name", ["n18446744073709551615", "91000000000000000000", f"a-{10**30}"])
+def test_a_number_that_slurm_would_change_is_refused(name: str) -> None:
+    # Slurm writes every larger number as 18446744073709551615.
+    for read in (lambda: hostlist.fold(["n1", name]), lambda: hostlist.expand(f"n1,{name}")):
+        with pytest.raises(SlurmValueError, match="larger than 18446744073709551614"):
+            read()
+
+
+def test_a_long_number_that_slurm_can_hold_is_kept() -> None:
+    names = ["n18446744073709551613", "n18446744073709551614", f"n{10**25}-ib", f"n{'0' * 30}7"]
+    assert sorted(hostlist.expand(hostlist.fold(names))) == sorted(names)
+    with pytest.raises(SlurmValueError, match="larger than"):
+        hostlist.expand("n[18446744073709551614-18446744073709551615]")
+
+
 def test_as_many_names_as_slurm_takes_are_expanded() -> None:
     assert len(hostlist.expand("n[1-65536]")) == 65536
 
