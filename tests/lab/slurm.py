@@ -114,11 +114,12 @@ class Slurm:
         return dict(_FIELD.findall(self.login.run("scontrol", "show", "node", "-d", "-o", name)))
 
     def free_gpus(self, name: str) -> Counter[str]:
-        """GPUs of a node that no job holds, by type; 0 where all are taken."""
+        """GPUs of a node that no job holds, by each type that it has; 0 where all are taken."""
         node = self.node(name)
-        free = _gpus(node["Gres"])
-        free.subtract(_gpus(node["GresUsed"]))
-        return free
+        # A node without GPUs has (null), and uses `gpu:0`.
+        used = _gpus(node["GresUsed"])
+        assert set(used.elements()) <= set(_gpus(node["Gres"])), node
+        return Counter({kind: count - used[kind] for kind, count in _gpus(node["Gres"]).items()})
 
     def reserved_nodes(self) -> set[str]:
         """Nodes that only the users of some reservation can use now."""

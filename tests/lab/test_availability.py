@@ -16,7 +16,7 @@ from tests.lab.cluster import CLUSTER, COURSE_NODE, GPU_TYPES, OPEN_NODE
 from tests.lab.machines import lab
 from tests.lab.slurm import on
 from tests.lab.visitor import events
-from tests.lab.waiting import until
+from tests.lab.waiting import TooLateError, until
 
 if TYPE_CHECKING:
     import ssl
@@ -87,6 +87,21 @@ def current(visitor: Visitor) -> dict[str, Any]:
     return document
 
 
+def followed(visitor: Visitor, wanted: Table) -> None:
+    """Wait until the hub's answer is as expected."""
+    seen: list[dict[str, Any]] = []
+
+    def agrees() -> bool:
+        seen[:] = [current(visitor)]
+        return by_hub(seen[0]) == wanted
+
+    try:
+        until(agrees, f"availability {wanted}", FOLLOW_SECONDS)
+    except TooLateError as error:
+        message = f"{error}: the hub says {seen[0]}"
+        raise TooLateError(message) from error
+
+
 def test_only_users_may_ask(context: ssl.SSLContext) -> None:
     with httpx.Client(verify=context, trust_env=False) as stranger:
         assert stranger.get(lab().url + PATH).status_code == 403
@@ -120,7 +135,7 @@ def test_a_gpu_that_was_asked_for_without_its_type_is_taken_from_its_own_row(
         (kind,) = re.findall(r"gpu:(\w+):1\(IDX:", slurm.job(job_id)["GRES"])
         wanted = expected((OPEN_NODE.name, kind))
         assert by_slurm(slurm) == wanted
-        until(lambda: by_hub(current(alice)) == wanted, f"availability {wanted}", FOLLOW_SECONDS)
+        followed(alice, wanted)
     finally:
         slurm.cancel(job_id)
 
@@ -135,7 +150,7 @@ def gpu_job(slurm: Slurm, node: str, kind: str = "") -> int:
 def agreed(slurm: Slurm, visitor: Visitor, stream: Stream, wanted: Table) -> None:
     """Slurm, the JSON answer, the page's table and the stream all come to say what is expected."""
     assert by_slurm(slurm) == wanted
-    until(lambda: by_hub(current(visitor)) == wanted, f"availability {wanted}", FOLLOW_SECONDS)
+    followed(visitor, wanted)
     document = current(visitor)
     assert document["error"] == ""
     assert document["age_seconds"] < FOLLOW_SECONDS

@@ -37,12 +37,15 @@ class _Kind:
 
     interval: float
     due_at: float = 0.0
+    failed: bool = False
 
     def finished(self, started: float, *, failed: bool) -> None:
         now = time.monotonic()
-        # How long a question without an answer took says nothing about the load of asking.
-        pause = RETRY_SECONDS if failed else BACK_OFF * (now - started)
+        # How long a question without an answer took says nothing about the load of asking. Nor does the first
+        # answer after it: Slurm was just coming back, and its nodes may not all have come back yet.
+        pause = RETRY_SECONDS if failed or self.failed else BACK_OFF * (now - started)
         self.due_at = now + max(self.interval, pause)
+        self.failed = failed
 
 
 @dataclass

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,6 +33,8 @@ class Slurm:
         self.partitions = self.read("partitions.json")
         self.unknown: set[int] = set()
         self.refusal = "scontrol --all show job: slurm_load_jobs error: Invalid job id specified"
+        self.takes = 0.0
+        self.clock = 1000.0
         self.jobs = json.loads(self.read("squeue.json"))
 
     def without_accounting(self, private: str = "none") -> None:
@@ -49,6 +53,7 @@ class Slurm:
     async def run(self, argv: list[str], timeout: float) -> str:  # noqa: ASYNC109 - as the real one
         assert timeout > 0
         self.asked.append(argv)
+        self.clock += self.takes
         if "--version" in argv:
             return self.read("version.txt")
         if self.down:
@@ -76,6 +81,12 @@ def slurm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Sl
     scripted = Slurm(request.param)
     monkeypatch.setattr(client, "run", scripted.run)
     return scripted
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch, slurm: Slurm) -> None:
+    """Time passes only while Slurm answers."""
+    monkeypatch.setattr(collect, "time", SimpleNamespace(monotonic=lambda: slurm.clock, time=time.time))
 
 
 def collector() -> collect.Collector:
@@ -114,6 +125,33 @@ async def test_when_slurm_is_away_the_last_state_stays_with_its_age_and_the_erro
     assert asking.snapshot.jobs == before.jobs
     assert asking.snapshot.jobs_part.asked_at == before.jobs_part.asked_at
     assert "Unable to contact" in asking.snapshot.jobs_part.error
+
+
+@pytest.mark.usefixtures("clock")
+async def test_a_slow_answer_delays_the_next_question(slurm: Slurm) -> None:
+    asking = collector()
+    slurm.takes = 2.0
+    await asking.round(woken=False)
+    assert asking.next_due > slurm.clock + 5.0
+
+
+@pytest.mark.usefixtures("clock")
+async def test_the_first_answer_after_an_outage_is_soon_followed_by_another_however_long_it_took(
+    slurm: Slurm,
+) -> None:
+    asking = collector()
+    slurm.down = True
+    await asking.round(woken=False)
+    slurm.clock = asking.next_due
+    slurm.down = False
+    slurm.takes = 10.0
+    await asking.round(woken=False)
+    assert asking.snapshot.nodes
+    slurm.takes = 0.0
+    slurm.asked.clear()
+    slurm.clock += collect.RETRY_SECONDS
+    assert await asking.round(woken=False)
+    assert slurm.count("show node") == 1
 
 
 async def test_a_watched_job_that_the_queue_no_longer_lists_is_looked_up_in_accounting(slurm: Slurm) -> None:
