@@ -31,6 +31,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slurm_gres": rows.gres,
     "slurm_partitions": rows.partitions,
     "slurm_line": conf.line,
+    "slurm_conf_texts": conffile.texts,
     "slurm_conf_includes": conffile.to_read,
     "slurm_existing_review": review.review,
 }
