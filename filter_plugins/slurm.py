@@ -33,6 +33,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "slurm_line": conf.line,
     "slurm_conf_texts": conffile.texts,
     "slurm_conf_includes": conffile.to_read,
+    "slurm_conf_unreadable": review.unreadable,
     "slurm_existing_review": review.review,
 }
 
