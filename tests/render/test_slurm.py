@@ -89,3 +89,11 @@ def test_a_time_that_is_not_quoted_stops_the_rendering_with_advice(site: Callabl
 def test_a_variable_that_is_not_defined_stops_the_rendering(site: Callable[[str], Site]) -> None:
     with pytest.raises(AnsibleError, match="__slurm_interactive_cgroup2"):
         site(LAB).render("slurm_interactive/cgroup.conf", "gpu1")
+
+
+def test_a_node_that_the_site_defines_itself_gets_no_row_of_ours(site: Callable[[str], Site]) -> None:
+    place, theirs = site(LAB), {"defined": ["gpu1"]}
+    rows = _rows(place.render("slurm_interactive/interactive.conf", "gpu1", __slurm_interactive_review=theirs))
+    assert [row.get("NodeName") or row["Nodes"] for row in rows] == ["gpu2", "gpu[1-2]"]
+    gpus = _rows(place.render("slurm_interactive/gres.conf", "gpu1", __slurm_interactive_review=theirs))
+    assert [row["NodeName"] for row in gpus] == ["gpu2"]
