@@ -45,4 +45,6 @@ def offered(view: View) -> Iterator[Mistake]:
         for number, choice, value in understood(view, name):
             if isinstance(limit, int) and value > limit:
                 problem = f"{name} offers {choice}, but {_LIMITS} allows a user {key} {said[key]}"
-                yield view.mistake((name, "choices", number), problem, f"Take {choice} out, or raise the limit")
+                yield view.mistake(
+                    (name, "choices", number), problem, f"Take {choice} out, or raise the limit"
+                )

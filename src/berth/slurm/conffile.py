@@ -6,13 +6,14 @@ quotes, ``Include`` with a path that is absolute or relative to the directory of
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 _DEEPEST = 32
@@ -96,6 +97,22 @@ def read(files: Mapping[str, str | None], main: str, own: str = "") -> Reading:
 
     follow(main, (main,))
     return Reading(tuple(statements), **{name: tuple(items) for name, items in found.items()})
+
+
+def texts(slurped: Iterable[Mapping[str, object]]) -> dict[str, str | None]:
+    """Return the texts by path of what Ansible's `slurp` read in a loop; ``None`` for what it could not read.
+
+    Slurm knows no encoding: a file that is no UTF-8 is taken for Latin-1, which fits every byte.
+    """
+    found: dict[str, str | None] = {}
+    for result in slurped:
+        content = result.get("content")
+        raw = None if content is None else base64.b64decode(str(content))
+        try:
+            found[str(result["item"])] = None if raw is None else raw.decode()
+        except UnicodeDecodeError:
+            found[str(result["item"])] = None if raw is None else raw.decode("latin-1")
+    return found
 
 
 def to_read(files: Mapping[str, str | None], roots: list[str]) -> list[str]:

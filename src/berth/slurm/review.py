@@ -84,6 +84,14 @@ def _watched(site: Mapping[str, object], theirs: Cluster) -> str | None:
     return "" if site.get("controller") and configless else None
 
 
+def unreadable(files: Mapping[str, str | None], main: str) -> list[str]:
+    """Return sentences about inclusions, in the file *main* and below, that cannot be followed.
+
+    Slurm's own commands wait for such a file for a minute, and end: this is asked before they are.
+    """
+    return _unread(conffile.read(files, main))
+
+
 def _unread(reading: Reading) -> list[str]:
     """Return sentences about files that Slurm, or we, cannot read."""
     lost = "which cannot be read: correct the line or the file."

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from berth.slurm.conffile import Statement, read, to_read
+from base64 import b64encode
+
+from berth.slurm.conffile import Statement, read, texts, to_read
 
 MAIN = "/etc/slurm/slurm.conf"
 
@@ -103,3 +105,10 @@ def test_the_file_that_is_ours_is_noted_and_not_followed() -> None:
     reading = read(files, MAIN, "/etc/slurm/own.conf")
     assert reading.statements == (Statement(MAIN, 2, "a", "1"),)
     assert [item.where for item in reading.own] == [f"{MAIN}:1"]
+
+
+def test_texts_come_out_of_what_slurp_read_whatever_their_encoding() -> None:
+    names = {"/u": "café".encode(), "/l": "café".encode("latin-1"), "/e": b""}
+    slurped = [{"item": path, "content": b64encode(raw).decode()} for path, raw in names.items()]
+    found = texts([*slurped, {"item": "/gone", "msg": "file not found"}])
+    assert found == {"/u": "café", "/l": "café", "/e": "", "/gone": None}

@@ -37,6 +37,8 @@ NODE = {"name": "gpu1", "cpus": 4, "memory": "4000M"}
         ("slurm_hostlist", [["gpu2", "gpu1"]], "gpu[1-2]"),
         ("slurm_hostnames", ["gpu[1-2]"], ["gpu1", "gpu2"]),
         ("slurm_nodes", [[NODE]], [{"NodeName": "gpu1", "CPUs": 4, "RealMemory": 4000, "State": "UNKNOWN"}]),
+        ("slurm_conf_texts", [[{"item": "/a", "content": "QQ=="}, {"item": "/b"}]], {"/a": "A", "/b": None}),
+        ("slurm_conf_unreadable", [{"/s.conf": "A=1"}, "/s.conf"], []),
         ("slurm_conf_includes", [{"/s.conf": "Include a.conf"}, ["/s.conf"]], ["/a.conf"]),
         ("slurm_gres", [[NODE]], []),
         (
