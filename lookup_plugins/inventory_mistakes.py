@@ -81,6 +81,7 @@ class _Reader:
             hosts={name: self._host(name) for name in groups["all"]},
             groups=groups,
             roles=self._roles,
+            lines=_lines(hosts_file),
             variable_files=tuple(
                 f"{kind}/{path.name}"
                 for kind in ("group_vars", "host_vars")
@@ -124,6 +125,15 @@ class _Reader:
                 self._shared[id(raw[variable])] = kept
         places.update({path: place for path, place in kept[2].items() if path not in places})
         return kept[1]
+
+
+def _lines(hosts_file: Path) -> dict[str, int]:
+    """Return the lines on which the hosts' file names something first; a program has none."""
+    found: dict[str, int] = {}
+    if hosts_file.suffix in {".yml", ".yaml"}:
+        for number, line in enumerate(hosts_file.read_text(encoding="utf-8").splitlines(), start=1):
+            found.setdefault(line.strip().rstrip(":"), number)
+    return found
 
 
 def _unreadable(error: BaseException) -> Mistake:

@@ -26,7 +26,7 @@ def mistakes(site: Site, *, existing: bool) -> Iterator[Mistake]:
         if not members and not (existing and group == "slurm_database"):
             near = nearest(group, set(site.groups) - _OWN - {*NEEDED})
             fix = f"Rename the group {near} to {group}" if near else f"Put {how_many} into it"
-            yield Mistake(site.hosts_file, f"the group {group} has no host", fix)
+            yield Mistake(site.listing(group, near or ""), f"the group {group} has no host", fix)
         if group in _ONE and len(members) > 1:
             problem = f"the group {group} has {len(members)} hosts: {listed(members)}"
-            yield Mistake(site.hosts_file, problem, "Leave one of them in it")
+            yield Mistake(site.listing(group), problem, "Leave one of them in it")

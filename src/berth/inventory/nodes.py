@@ -82,7 +82,7 @@ def member(view: View) -> Iterator[Mistake]:
         meant = f" (is {near} meant?)" if near else ""
         problem = f"{view.host.name} is in the group interactive_nodes, but {NODES} has no node {name}"
         fix = f"Describe {name}{meant} at {view.place(NODES)}, or take the host out of the group"
-        yield Mistake(view.site.hosts_file, problem, fix)
+        yield Mistake(view.site.listing(view.host.name, "interactive_nodes"), problem, fix)
 
 
 def _refused(node: Mapping[str, object]) -> SlurmValueError | None:

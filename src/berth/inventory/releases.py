@@ -40,7 +40,7 @@ def published(view: View) -> Iterator[Mistake]:
             fix = (
                 f"Write {near}"
                 if near
-                else f"Write one of {', '.join(there)}"
+                else f"Write one that is there: {', '.join(there)}"
                 if there
                 else f"Correct {_SPECS}"
             )

@@ -51,11 +51,18 @@ class Site:
     roles: Mapping[str, Role]
     variable_files: tuple[str, ...] = ()
     """Names of the entries of its group_vars and host_vars, such as ``group_vars/hub``."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+    """Lines of the hosts' file on which groups and hosts are named."""
 
     @cached_property
     def owners(self) -> dict[str, Role]:
         """Every variable that a role takes, with its role."""
         return {name: role for role in self.roles.values() for name in role.options}
+
+    def listing(self, *names: str) -> str:
+        """Return where the first of some groups and hosts that is named in the hosts' file stands there."""
+        found = [f"{self.hosts_file}:{self.lines[name]}" for name in names if name in self.lines]
+        return found[0] if found else self.hosts_file
 
     def members(self, *groups: str) -> list[Host]:
         """Return the hosts of some groups, each once."""
