@@ -127,7 +127,7 @@ def devices_found(machine: Machine) -> dict[tuple[str, str, str], Any]:
     assert result.rc == 0, result.stderr
     found: dict[tuple[str, str, str], Any] = {}
     for line in GRES_LINE.finditer(result.stdout + result.stderr):
-        fields = dict(item.split("=", 1) for item in line["fields"].split())
+        fields = dict(item.split("=", 1) for item in line["fields"].split() if "=" in item)
         fields = {key: "" if value == "(null)" else value for key, value in fields.items()}
         _add(
             found,
