@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from tests.lab import pages
+from tests.lab.cluster import PARTITION
 from tests.lab.machines import ROOT
 from tests.lab.sessions import ended, started
-from tests.lab.slurm import ACCOUNTS, PARTITION, on
+from tests.lab.slurm import ACCOUNTS, on
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
