@@ -31,7 +31,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "slurm_cluster": (cluster.accounts, cluster.users, cluster.reservations, cluster.settings),
     "spawner_form": (
-        *(form.choices, form.served, form.together, form.allowed),
+        *(form.choices, form.served, form.together, form.allowed, form.limits),
         *(form.partition, form.interfaces, form.links),
     ),
     "hub": (
@@ -49,8 +49,9 @@ def mistakes(site: Site) -> list[Mistake]:
 
 
 def _found(site: Site) -> Iterator[Mistake]:
-    existing = any(_existing(View(site, host)) for host in site.hosts.values())
-    yield from groups.mistakes(site, existing=existing)
+    existing = _says(site, "slurm_interactive_existing", value=True)
+    unaccounted = _says(site, "slurm_cluster_accounting", value="disabled")
+    yield from groups.mistakes(site, database=not existing and not unaccounted)
     yield from names.mistakes(site)
     for name, role in site.roles.items():
         hosts = site.members(*role.groups)
@@ -83,11 +84,9 @@ def _different(site: Site, hosts: Iterable[Host]) -> Iterator[View]:
             yield View(site, host)
 
 
-def _existing(view: View) -> bool:
-    try:
-        return view.flag("slurm_interactive_existing")
-    except Unknown:
-        return False
+def _says(site: Site, name: str, *, value: object) -> bool:
+    """Tell whether the inventory gives a variable that value, on any host."""
+    return any(host.values.get(name) == value for host in site.hosts.values())
 
 
 def _applied(rule: Rule, view: View) -> Iterator[Mistake]:

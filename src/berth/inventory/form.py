@@ -25,6 +25,13 @@ _READ: dict[str, Callable[[str], int | None]] = {
 }
 _LOWEST = {"spawner_form_cores": 1, "spawner_form_memory": 1, "spawner_form_gpus": 0, "spawner_form_time": 1}
 _WORDS = {"spawner_form_cores": "cores", "spawner_form_memory": "memory", "spawner_form_gpus": "GPUs"}
+_LIMITS = "slurm_interactive_limits"
+_LIMITED = {
+    "cores_per_user": "spawner_form_cores",
+    "memory_per_user": "spawner_form_memory",
+    "gpus_per_user": "spawner_form_gpus",
+    "max_time": "spawner_form_time",
+}
 _MEASURES: dict[str, Callable[[Size], int]] = {
     "spawner_form_cores": lambda size: size.cpus,
     "spawner_form_memory": lambda size: size.memory,
@@ -104,6 +111,22 @@ def allowed(view: View) -> Iterator[Mistake]:
                 f"{name} offers {choice}, but {MAX_TIME} is {view.text(MAX_TIME)} ({view.place(MAX_TIME)})"
             )
             yield view.mistake((name, "choices", number), problem, f"Take {choice} out, or raise the limit")
+
+
+def limits(view: View) -> Iterator[Mistake]:
+    """Find choices above the limits of one user: Slurm would refuse them, or let them wait forever."""
+    given = view.mapping(_LIMITS)
+    for key, name in _LIMITED.items():
+        limit = given.get(key)
+        try:
+            most = _READ[name](limit) if name in _READ and isinstance(limit, str) else limit
+        except SlurmValueError:
+            continue  # the role that sets the limit reads it
+        for number, choice, value in _understood(view, name):
+            if isinstance(most, int) and value > most:
+                problem = f"{name} offers {choice}, but a user may have {limit} ({_LIMITS}.{key})"
+                fix = f"Take {choice} out, or raise the limit"
+                yield view.mistake((name, "choices", number), problem, fix)
 
 
 def partition(view: View) -> Iterator[Mistake]:
