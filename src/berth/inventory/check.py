@@ -9,7 +9,6 @@ from berth.inventory import (
     form,
     groups,
     hub,
-    limits,
     names,
     nodes,
     partition,
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 _RULES: dict[str, tuple[Rule, ...]] = {
     "slurm_interactive": (
         *(nodes.described, reading.notations, reading.parameters),
-        *(partition.sharing, partition.times, partition.default_memory, partition.options, limits.meaningful),
+        *(partition.sharing, partition.times, partition.default_memory, partition.options, partition.limited),
     ),
     "slurm_cluster": (cluster.accounts, cluster.users, cluster.reservations, cluster.settings),
     "spawner_form": (
-        *(form.choices, form.served, form.together, form.allowed),
-        *(form.partition, form.interfaces, form.links, limits.offered),
+        *(form.choices, form.served, form.together, form.allowed, form.limits),
+        *(form.partition, form.interfaces, form.links),
     ),
     "hub": (
         *(hub.ranges, hub.ports, hub.session_ports, hub.urls, hub.session_url),
@@ -50,9 +49,9 @@ def mistakes(site: Site) -> list[Mistake]:
 
 
 def _found(site: Site) -> Iterator[Mistake]:
-    existing = any(_existing(View(site, host)) for host in site.hosts.values())
-    unaccounted = any(_unaccounted(View(site, host)) for host in site.hosts.values())
-    yield from groups.mistakes(site, existing=existing or unaccounted)
+    existing = _says(site, "slurm_interactive_existing", value=True)
+    unaccounted = _says(site, "slurm_cluster_accounting", value="disabled")
+    yield from groups.mistakes(site, database=not existing and not unaccounted)
     yield from names.mistakes(site)
     for name, role in site.roles.items():
         hosts = site.members(*role.groups)
@@ -85,18 +84,9 @@ def _different(site: Site, hosts: Iterable[Host]) -> Iterator[View]:
             yield View(site, host)
 
 
-def _existing(view: View) -> bool:
-    try:
-        return view.flag("slurm_interactive_existing")
-    except Unknown:
-        return False
-
-
-def _unaccounted(view: View) -> bool:
-    try:
-        return view.text("slurm_cluster_accounting") == "disabled"
-    except Unknown:
-        return False
+def _says(site: Site, name: str, *, value: object) -> bool:
+    """Tell whether the inventory gives a variable that value, on any host."""
+    return any(host.values.get(name) == value for host in site.hosts.values())
 
 
 def _applied(rule: Rule, view: View) -> Iterator[Mistake]:

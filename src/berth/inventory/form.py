@@ -25,6 +25,13 @@ _READ: dict[str, Callable[[str], int | None]] = {
 }
 _LOWEST = {"spawner_form_cores": 1, "spawner_form_memory": 1, "spawner_form_gpus": 0, "spawner_form_time": 1}
 _WORDS = {"spawner_form_cores": "cores", "spawner_form_memory": "memory", "spawner_form_gpus": "GPUs"}
+_LIMITS = "slurm_interactive_limits"
+_LIMITED = {
+    "cores_per_user": "spawner_form_cores",
+    "memory_per_user": "spawner_form_memory",
+    "gpus_per_user": "spawner_form_gpus",
+    "max_time": "spawner_form_time",
+}
 _MEASURES: dict[str, Callable[[Size], int]] = {
     "spawner_form_cores": lambda size: size.cpus,
     "spawner_form_memory": lambda size: size.memory,
@@ -45,7 +52,7 @@ def choices(view: View) -> Iterator[Mistake]:
             fix = f"Write one of {', '.join(map(str, offered))}"
             yield view.mistake((name, "default"), f"{name}: the default {field['default']} is no choice", fix)
         yield from _meaningless(view, name, offered)
-        values = [value for _, _, value in understood(view, name)]
+        values = [value for _, _, value in _understood(view, name)]
         if len(values) == len(offered) and values != sorted(set(values)):
             yield view.mistake(
                 (name, "choices"), f"{name}: the choices do not rise", "Write each once, the smallest first"
@@ -57,7 +64,7 @@ def served(view: View) -> Iterator[Mistake]:
     nodes = sizes(view)
     for name, measure in _MEASURES.items():
         largest = max((measure(node) for node in nodes), default=None)
-        for number, choice, value in understood(view, name):
+        for number, choice, value in _understood(view, name):
             if largest is not None and value > largest:
                 most = units.format_mebibytes(largest) if name == "spawner_form_memory" else largest
                 problem = f"{name} offers {choice} {_WORDS[name]}, but the largest node has {most}"
@@ -69,7 +76,7 @@ def together(view: View) -> Iterator[Mistake]:
     wanted: dict[str, int] = {}
     for name in _MEASURES:
         default = view.mapping(name).get("default")
-        for _, choice, value in understood(view, name):
+        for _, choice, value in _understood(view, name):
             if choice == default:
                 wanted[name] = value
     nodes = sizes(view)
@@ -91,19 +98,35 @@ def together(view: View) -> Iterator[Mistake]:
 def allowed(view: View) -> Iterator[Mistake]:
     """Find times that never end, or that the partition does not allow."""
     name = "spawner_form_time"
-    for number, choice, value in understood(view, name, _NEVER):
+    for number, choice, value in _understood(view, name, _NEVER):
         path = (name, "choices", number)
         if value == _NEVER:
             yield view.mistake(
                 path, f"{name} offers {choice}, which never ends", 'Write a time such as "08:00:00"'
             )
     limit = meaning(view, MAX_TIME, units.minutes)
-    for number, choice, value in understood(view, name):
+    for number, choice, value in _understood(view, name):
         if limit is not None and value > limit:
             problem = (
                 f"{name} offers {choice}, but {MAX_TIME} is {view.text(MAX_TIME)} ({view.place(MAX_TIME)})"
             )
             yield view.mistake((name, "choices", number), problem, f"Take {choice} out, or raise the limit")
+
+
+def limits(view: View) -> Iterator[Mistake]:
+    """Find choices above the limits of one user: Slurm would refuse them, or let them wait forever."""
+    given = view.mapping(_LIMITS)
+    for key, name in _LIMITED.items():
+        limit = given.get(key)
+        try:
+            most = _READ[name](limit) if name in _READ and isinstance(limit, str) else limit
+        except SlurmValueError:
+            continue  # the role that sets the limit reads it
+        for number, choice, value in _understood(view, name):
+            if isinstance(most, int) and value > most:
+                problem = f"{name} offers {choice}, but a user may have {limit} ({_LIMITS}.{key})"
+                fix = f"Take {choice} out, or raise the limit"
+                yield view.mistake((name, "choices", number), problem, fix)
 
 
 def partition(view: View) -> Iterator[Mistake]:
@@ -158,14 +181,14 @@ def _meaningless(view: View, name: str, offered: list[object]) -> Iterator[Mista
                 _READ[name](choice)
             except SlurmValueError as error:
                 yield view.mistake(path, f"{name}: {sentences(error)[0]}", sentences(error)[1])
-    for number, choice, value in understood(view, name):
+    for number, choice, value in _understood(view, name):
         if value < _LOWEST[name]:
             yield view.mistake(
                 (name, "choices", number), f"{name} offers {choice}", f"Write {_LOWEST[name]} or more"
             )
 
 
-def understood(view: View, name: str, never: int | None = None) -> Iterator[tuple[int, object, int]]:
+def _understood(view: View, name: str, never: int | None = None) -> Iterator[tuple[int, object, int]]:
     """Yield position, choice and its meaning; *never* stands for a time without an end."""
     offered = view.mapping(name).get("choices")
     if not isinstance(offered, list):

@@ -18,12 +18,12 @@ NEEDED = (*_ONE, *_SOME)
 """Groups that the playbooks are about."""
 
 
-def mistakes(site: Site, *, existing: bool) -> Iterator[Mistake]:
-    """Find groups without hosts, or with too many; a Slurm that is there already needs no database here."""
+def mistakes(site: Site, *, database: bool) -> Iterator[Mistake]:
+    """Find groups without hosts, or with too many; not every site needs a *database* here."""
     for group in NEEDED:
         members = site.groups.get(group, ())
         how_many = "one host" if group in _ONE else "the compute nodes"
-        if not members and not (existing and group == "slurm_database"):
+        if not members and (database or group != "slurm_database"):
             near = nearest(group, set(site.groups) - _OWN - {*NEEDED})
             fix = f"Rename the group {near} to {group}" if near else f"Put {how_many} into it"
             yield Mistake(site.listing(group, near or ""), f"the group {group} has no host", fix)

@@ -127,7 +127,7 @@ def session_url(view: View) -> Iterator[Mistake]:
     if (parts.port or 443) == public != api:
         problem = f"hub_session_url is {url}, the users' port: the nodes' port is {api} (hub_api_https_port)"
         yield view.mistake(("hub_session_url",), problem, f"Write https://{parts.hostname}:{api}")
-    names = view.entries("hub_tls_names")
+    names = [str(name).lower() for name in view.entries("hub_tls_names")]
     if not view.text("hub_tls_certificate") and parts.hostname not in names:
         path = ("hub_session_url",) if view.given("hub_session_url") else ("hub_tls_names",)
         problem = (

@@ -11,7 +11,7 @@ from berth.slurm import gres, rows
 from berth.slurm.errors import SlurmValueError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from berth.inventory.site import View
 
@@ -60,10 +60,12 @@ def described(view: View) -> Iterator[Mistake]:
     if not view.entries(NODES):
         yield view.mistake((NODES,), f"{NODES} describes no node", "Describe at least one")
     first: dict[str, int] = {}
+    right = True
     for number, node in enumerate(view.entries(NODES)):
+        error = _refused(node) if isinstance(node, dict) else None
+        right = right and isinstance(node, dict) and error is None
         if not isinstance(node, dict):
             continue  # its shape is reported
-        error = _refused(node)
         if error is not None:
             yield explained(view, (NODES, number), error, _FIXES)
         name = str(node.get("name"))
@@ -72,6 +74,9 @@ def described(view: View) -> Iterator[Mistake]:
             fix = f"Keep one of the two; the first is at {line}"
             yield view.mistake((NODES, number, "name"), f"node {name} is described twice", fix)
         first.setdefault(name, number)
+    error = _refused(*view.entries(NODES)) if right and len(first) == len(view.entries(NODES)) else None
+    if error is not None:
+        yield explained(view, (NODES, *error.at[:1]), error, _FIXES)
 
 
 def member(view: View) -> Iterator[Mistake]:
@@ -85,10 +90,10 @@ def member(view: View) -> Iterator[Mistake]:
         yield Mistake(view.site.listing(view.host.name, "interactive_nodes"), problem, fix)
 
 
-def _refused(node: Mapping[str, object]) -> SlurmValueError | None:
+def _refused(*descriptions: Any) -> SlurmValueError | None:  # noqa: ANN401 - descriptions as they were written
     for function in (rows.nodes, rows.gres):
         try:
-            function([node])
+            function(descriptions)
         except SlurmValueError as error:
             return error
     return None

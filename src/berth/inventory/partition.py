@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from berth.inventory.nodes import sizes
 from berth.inventory.reading import meaning
-from berth.slurm import rows, units
+from berth.slurm import limits, rows, units
 from berth.slurm.errors import SlurmValueError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_TIME = "slurm_interactive_max_time"
 _DEFAULT_TIME = "slurm_interactive_default_time"
 _MEMORY = "slurm_interactive_default_memory_per_cpu"
+_LIMITS = "slurm_interactive_limits"
 _SHARED_BY = "slurm_interactive_shared_by"
 _MAX_SHARED_BY = 64  # as many as the form's settings take
 
@@ -65,6 +66,15 @@ def options(view: View) -> Iterator[Mistake]:
         except SlurmValueError:
             problem = f"{name} sets {key}, which another variable of the role sets"
             yield view.mistake((name, key), problem, f"Take {key} out and set that variable")
+
+
+def limited(view: View) -> Iterator[Mistake]:
+    """Find limits of a user that are no limits."""
+    try:
+        limits.changes(view.mapping(_LIMITS))
+    except SlurmValueError as error:
+        fix = "Write limits as roles/slurm_interactive/README.md lists them"
+        yield view.mistake((_LIMITS,), f"{_LIMITS}: {error}", fix)
 
 
 def same_everywhere(views: list[View]) -> Iterator[Mistake]:

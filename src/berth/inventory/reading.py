@@ -73,7 +73,7 @@ def of_key(key: str, known: str) -> str:
 
 
 def explained(view: View, path: Path, error: SlurmValueError, fixes: dict[str, str]) -> Mistake:
-    """Turn the error about the only description of a list into a mistake; *path* leads to the description."""
+    """Turn the error about a description into a mistake; *path* leads to the description."""
     problem, fix = sentences(error)
     at = error.at[1:]
     keys = [key for key in at if isinstance(key, str)]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from berth.inventory import check, releases, roles
+from berth.inventory import check, form, releases, roles
 from berth.inventory.mistakes import Mistake, in_order, nearest
 from berth.inventory.site import Host, Site, Unknown, View
 
@@ -140,3 +140,20 @@ def test_a_release_that_cannot_be_installed_is_told_at_its_own_file(
 def test_the_releases_of_this_repository_are_complete() -> None:
     for directory in (ROOT / "releases").glob("*/"):
         assert said(releases.published(view(releases_published=[directory.name]))) == []
+
+
+def test_choices_above_the_limits_of_one_user_are_told() -> None:
+    limits = {"cores_per_user": 4, "memory_per_user": "16G", "gpus_per_user": 2, "max_time": "04:00:00"}
+    found = list(form.limits(view(slurm_interactive_limits=limits)))
+    assert [mistake.problem for mistake in found] == [
+        "spawner_form_cores offers 8, but a user may have 4 (slurm_interactive_limits.cores_per_user)",
+        "spawner_form_memory offers 32G, but a user may have 16G (slurm_interactive_limits.memory_per_user)",
+        "spawner_form_time offers 08:00:00, but a user may have 04:00:00 (slurm_interactive_limits.max_time)",
+    ]
+    assert found[0].fix == "Take 8 out, or raise the limit"
+
+
+def test_a_cluster_without_accounting_needs_no_database() -> None:
+    values = {"slurm_cluster_accounting": "disabled", "slurm_interactive_nodes": [NODE]}
+    mistakes = said(check.mistakes(site(("gpu1", "interactive_nodes", values))))
+    assert not [line for line in mistakes if "group slurm_database" in line]
