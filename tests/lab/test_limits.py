@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import yaml
-
 from tests.lab import pages
-from tests.lab.cluster import PARTITION
-from tests.lab.machines import ROOT
+from tests.lab.cluster import COURSE, COURSE_NODE, OPEN_NODE, PARTITION, USERS_PER_CORE
+from tests.lab.machines import lab
 from tests.lab.sessions import ended, started
 from tests.lab.slurm import ACCOUNTS, on
 from tests.lab.waiting import until
@@ -18,20 +16,15 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-INVENTORY = yaml.safe_load(
-    (ROOT / "inventories/lab/group_vars/all/slurm_interactive.yml").read_text(encoding="utf-8")
-)
-LIMITS = INVENTORY["slurm_interactive_limits"]
-CORES = 4
+LIMITS = lab().variables["slurm_interactive_limits"]
 QOS = "berth_interactive"
 
 
 def test_the_rule_on_the_form_is_that_of_the_partition(login: Machine, alice: Visitor) -> None:
     partition = login.run("scontrol", "show", "partition", PARTITION, "-o")
-    shared_by = INVENTORY["slurm_interactive_shared_by"]
-    assert f" OverSubscribe=FORCE:{shared_by} " in partition
+    assert f" OverSubscribe=FORCE:{USERS_PER_CORE} " in partition
     hint = pages.form(alice.form_page(), "spawn_form").label("Number of cores").hint
-    assert f"Up to {shared_by} users may share a core" in hint
+    assert f"Up to {USERS_PER_CORE} users may share a core" in hint
 
 
 def test_the_partition_has_a_qos_with_the_limits_of_the_inventory(login: Machine) -> None:
@@ -51,15 +44,18 @@ def test_a_request_above_a_limit_is_refused_at_once(login: Machine, slurm: Slurm
 
 
 def test_a_user_at_a_limit_waits_and_reads_why_until_something_ends(slurm: Slurm, bob: Visitor) -> None:
-    full = LIMITS["cores_per_user"] // CORES
-    nodes = ["gpu1"] * INVENTORY["slurm_interactive_shared_by"] + ["gpu2"] * full
+    left = LIMITS["cores_per_user"]
     jobs: list[int] = []
     try:
-        for node in nodes[:full]:
-            jobs += [slurm.submit("bob", f"-c{CORES}", *on(node), script="sleep 600")]
+        # Whole nodes, as often as their cores are shared, until the limit is reached.
+        for node in (OPEN_NODE,) * USERS_PER_CORE + (COURSE_NODE,) * USERS_PER_CORE:
+            cores = min(node.cpus, left)
+            if cores:
+                jobs += [slurm.submit("bob", f"-c{cores}", *on(node.name), script="sleep 600")]
+            left -= cores
         for number in jobs:
             slurm.wait_for(number, "RUNNING")
-        session = started(slurm, bob, account=ACCOUNTS["bob"], reservation="course")
+        session = started(slurm, bob, account=ACCOUNTS["bob"], reservation=COURSE)
         reason = "QOSMaxCpuPerUserLimit"
         until(lambda: slurm.job(session).get("Reason") == reason, f"a job that waits for {reason}", 20)
         told = (item["message"] for item in bob.progress())

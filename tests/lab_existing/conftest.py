@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.conftest import alice, bob, context, gpu1, gpu2, login, pytest_runtest_makereport, slurm
+from tests.lab.conftest import alice, bob, context, gpu1, login, pytest_runtest_makereport, slurm
 from tests.lab_existing.site import theirs_running
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.lab.machines import Machine
 
-__all__ = ["alice", "bob", "context", "gpu1", "gpu2", "login", "pytest_runtest_makereport", "slurm"]
+__all__ = ["alice", "bob", "context", "gpu1", "login", "pytest_runtest_makereport", "slurm"]
 
 
 @pytest.fixture(autouse=True)
