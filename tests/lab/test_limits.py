@@ -36,10 +36,12 @@ def test_the_partition_has_a_qos_with_the_limits_of_the_inventory(login: Machine
 
 def test_a_request_above_a_limit_is_refused_at_once(login: Machine, slurm: Slurm) -> None:
     before = slurm.known("bob")
-    asked = ("-A", ACCOUNTS["bob"], "-p", PARTITION, "-n", str(LIMITS["cores_per_user"] + 1), "--wrap=true")
+    # Two nodes have as many, but no user may have them at a time.
+    each = LIMITS["gpus_per_user"] // 2 + 1
+    asked = ("-A", ACCOUNTS["bob"], "-p", PARTITION, "-N2", f"--gres=gpu:{each}", "--wrap=true")
     answer = login.attempt("sbatch", "--chdir=/tmp", *asked, user="bob")
     assert answer.rc == 1
-    assert "QOSMaxCpuPerUserLimit" in answer.stderr
+    assert "QOSMaxGRESPerUser" in answer.stderr
     assert slurm.known("bob") == before
 
 
