@@ -32,7 +32,10 @@ def test_playbook_can_be_read(playbook: Path) -> None:
 
 @pytest.mark.parametrize("inventory", INVENTORIES, ids=short)
 def test_inventory_can_be_read(inventory: Path) -> None:
-    answer = run("ansible-inventory", "-i", short(inventory), "--list")
+    # A kind of lab says only what differs from the others, and is read after them.
+    before, of_a_kind, _ = short(inventory).partition("lab-")
+    first = ["-i", f"{before}lab"] if of_a_kind else []
+    answer = run("ansible-inventory", *first, "-i", short(inventory), "--list")
     assert answer.returncode == 0, answer.stderr
     for group in ("slurm_controller", "slurm_database", "interactive_nodes", "hub"):
         assert f'"{group}"' in answer.stdout
