@@ -12,7 +12,7 @@ from tests.lab.machines import ROOT
 if TYPE_CHECKING:
     from tests.lab.machines import Machine
 
-SCENARIO = ROOT / "molecule/existing_cluster"
+VARIABLES = ROOT / "tests/lab_existing/inventory.yml"
 DIRECTORY = "/etc/slurm"
 REMEMBERED = "/var/tmp/existing"  # noqa: S108 - a place on a machine of the lab
 BLOCK = b"""# BEGIN Berth, interactive partition
@@ -63,7 +63,7 @@ def theirs_running(login: Machine) -> dict[str, str]:
 
 def play(playbook: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a playbook on the lab with the scenario's variables."""
-    command = ["ansible-playbook", "-i", "inventories/lab", "-e", f"@{SCENARIO}/site.yml"]
+    command = ["ansible-playbook", "-i", "inventories/lab", "-e", f"@{VARIABLES}"]
     environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "LC_ALL": "C.UTF-8"}
     return subprocess.run(
         [*command, f"playbooks/{playbook}.yml", *arguments],

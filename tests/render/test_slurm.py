@@ -222,9 +222,8 @@ def test_without_accounting_slurm_conf_names_no_database_and_enforces_nothing(
 
 def test_a_node_that_the_site_defines_itself_gets_no_row_of_ours(site: Callable[[str], Site]) -> None:
     place, theirs = site(LAB), {"defined": ["gpu1"]}
-    rows = _rows(
-        place.render("slurm_interactive/interactive.conf", "gpu1", __slurm_interactive_review=theirs)
-    )
+    conf = place.render("slurm_interactive/interactive.conf", "gpu1", __slurm_interactive_review=theirs)
+    rows = _rows(conf)
     assert [row.get("NodeName") or row["Nodes"] for row in rows] == ["gpu2", "gpu[1-2]"]
     gpus = _rows(place.render("slurm_interactive/gres.conf", "gpu1", __slurm_interactive_review=theirs))
     assert [row["NodeName"] for row in gpus] == ["gpu2"]
