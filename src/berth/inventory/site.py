@@ -148,4 +148,6 @@ class View:
         short = self.host.name.partition(".")[0]
         own = {"inventory_hostname": self.host.name, "inventory_hostname_short": short}
         own["role_path"] = role.directory
+        if "{{ __" in default:
+            raise Unknown(default)  # depends on the host's system, which nobody has asked
         return _TEMPLATE.sub(lambda match: str(own.get(match["name"]) or self.value(match["name"])), default)
