@@ -31,7 +31,7 @@ def added_to_theirs(login: Machine, *lines: str) -> Iterator[None]:
 
 def test_everything_that_would_break_is_said_at_once_with_its_place(login: Machine) -> None:
     lines = (
-        "PreemptMode=SUSPEND,GANG",
+        "PreemptMode=GANG",
         "SelectTypeParameters=CR_Core",
         "PartitionName=alone Nodes=gpu1 OverSubscribe=NO",
         "PartitionName=interactive Nodes=gpu2",
@@ -45,7 +45,7 @@ def test_everything_that_would_break_is_said_at_once_with_its_place(login: Machi
     assert answer.returncode != 0
     first = int(login.run("sed", "-n", "$=", MAIN)) + 1
     for number, words in enumerate((
-        "PreemptMode=SUSPEND,GANG: gang scheduling would suspend sessions",
+        "PreemptMode=GANG: gang scheduling would suspend sessions",
         "SelectTypeParameters=CR_Core: memory is not consumable",
         "alone holds gpu1 with OverSubscribe=NO: a node then runs jobs of one partition at a time",
         "there is a partition interactive already",
