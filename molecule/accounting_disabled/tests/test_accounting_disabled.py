@@ -83,9 +83,10 @@ def test_a_reservation_for_a_user_still_holds_its_node(slurm: Slurm, alice: Visi
 
 def test_a_session_that_ran_out_of_memory_says_so(slurm: Slurm, alice: Visitor) -> None:
     with running(slurm, alice, account="") as session:
-        # Kernels are ended first, and alone; here the server itself has to be what is ended.
-        session.node.shell(f"echo 1000 > /proc/{session.server_pid()}/oom_score_adj")
         with Kernel.start(alice) as kernel:
+            # A kernel is ended first, and alone; here the server itself has to be what is ended.
+            session.node.shell("for pid in $(pgrep -u alice); do echo 0 > /proc/$pid/oom_score_adj; done")
+            session.node.shell(f"echo 1000 > /proc/{session.server_pid()}/oom_score_adj")
             kernel._send("taken = bytearray(2 << 30)")  # noqa: SLF001 - no answer is to be waited for
             until(lambda: state(slurm, session) == "OUT_OF_MEMORY", "the end of the job", 60)
         until(lambda: alice.server() is None, "a hub that knows", 60)
