@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.slurm import describe, devices, gpus, units
+from berth.slurm import describe, devices, gpus, rows, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +24,6 @@ LIST = "nvidia-smi -L"
 QUERY = "nvidia-smi --query-gpu=name,mig.mode.current"
 MISSING = "missing files"
 
-_KEYS = frozenset({"name", "address", "cpus", "sockets", "cores_per_socket", "threads_per_core", "memory"})
-_KEYS |= {"features", "options", "gpus", "autodetect", "gpu_flags"}
 _FIELD = re.compile(r"\b([A-Za-z]+)=([0-9]+)\b")
 _DETECTED = re.compile(r"\bAutodetect=([a-z]+)")
 _WHOLE = re.compile(r"GPU ([0-9]+): (.*?)(?: \(UUID: [^()]*\))?")
@@ -67,7 +65,7 @@ def compare(node: Mapping[str, object], answers: object) -> list[str]:
     Raises:
         SlurmValueError: the description is wrong, or the answers are no texts.
     """
-    (item,) = describe.items([node], "node", _KEYS)
+    (item,) = describe.items([node], "node", rows.NODE_KEYS)
     texts = answers if isinstance(answers, Mapping) else sections(answers)
     known = {str(command): units.text_of(text) for command, text in texts.items()}
     said = [
@@ -85,7 +83,7 @@ def files(node: Mapping[str, object]) -> list[str]:
     Raises:
         SlurmValueError: the description is wrong.
     """
-    (item,) = describe.items([node], "node", _KEYS)
+    (item,) = describe.items([node], "node", rows.NODE_KEYS)
     found = [
         path
         for group in item.items("gpus", gpus.KEYS)

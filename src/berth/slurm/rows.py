@@ -19,10 +19,11 @@ Row = dict[str, object]
 
 _OVERSUBSCRIBE = re.compile(r"NO|EXCLUSIVE|(?:YES|FORCE)(?::[1-9][0-9]{0,3})?")
 _STATES = frozenset({"UP", "DOWN", "DRAIN", "INACTIVE"})
-_NODE_KEYS = frozenset(
+NODE_KEYS = frozenset(
     {"name", "address", "cpus", "sockets", "cores_per_socket", "threads_per_core"}
     | {"memory", "gpus", "autodetect", "gpu_flags", "features", "options"},
 )
+"""What the description of a node may hold."""
 _PARTITION_KEYS = frozenset(
     {"name", "nodes", "default", "oversubscribe", "max_time", "default_time", "state", "options"}
     | {"default_memory_per_cpu", "max_memory_per_node", "allow_accounts", "allow_groups"},
@@ -84,7 +85,7 @@ def partitions(
 
 
 def _described(descriptions: Iterable[Mapping[str, object]]) -> list[Item]:
-    return _named(descriptions, "node", _NODE_KEYS)
+    return _named(descriptions, "node", NODE_KEYS)
 
 
 def _named(descriptions: Iterable[Mapping[str, object]], what: str, keys: frozenset[str]) -> list[Item]:
