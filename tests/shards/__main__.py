@@ -99,7 +99,7 @@ def report() -> None:
     for shard in plan.shards().values():
         proof = known.get(shard.name)
         if proof is None:
-            said = "never proved"
+            said = "never proved: python -m tests.shards full"
         elif proof.inputs == plan.digest(shard):
             said = f"proved at {proof.commit}, with the files of today"
         else:

@@ -82,8 +82,12 @@ def digest(shard: Shard) -> str:
 
 
 def due(every: dict[str, Shard], known: dict[str, Proof], turn: int) -> list[Shard]:
-    """Return the first shard, those that nothing proves as they are, and one of the rest by *turn*."""
-    first, *others = every.values()
+    """Return the first shard, those whose inputs changed since their proof, and one of the rest by *turn*.
+
+    A shard that was never proved is run by `full` or by its name first; the report says that it was not.
+    """
+    first, *rest = every.values()
+    others = [shard for shard in rest if shard.name in known]
     changed = [shard for shard in others if unproved(shard, known)]
     rest = [shard for shard in others if shard not in changed]
     in_turn = [rest[turn % len(rest)]] if rest else []

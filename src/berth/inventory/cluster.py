@@ -140,7 +140,7 @@ def _accounts(view: View) -> list[str]:
 def _unknown_account(
     view: View, path: Path, said: str, account: object, known: Iterable[str]
 ) -> Iterator[Mistake]:
-    if isinstance(account, str) and account not in known:
+    if isinstance(account, str) and account and account not in known:  # empty: taken off it
         near = nearest(account, known)
         fix = f"Write {near}" if near else f"Describe it in {ACCOUNTS}"
         yield view.mistake(path, f"{said}: there is no account {account}", fix)

@@ -75,9 +75,8 @@ def test_what_slurm_cannot_parse_is_never_put_in_place(login: Machine) -> None:
 def test_what_slurmctld_refuses_after_the_change_is_put_back(slurm: Slurm) -> None:
     before = survey(slurm.login, DIRECTORY)
     # Only slurmctld knows the QOS that there are.
-    answer = play(
-        "slurm", *CONTROLLER, "-e", '{"slurm_interactive_partition_options": {"QOS": "unheard_of"}}'
-    )
+    unknown = '{"slurm_interactive_limits": {}, "slurm_interactive_partition_options": {"QOS": "unheard_of"}}'
+    answer = play("slurm", *CONTROLLER, "-e", unknown)
     assert answer.returncode != 0
     assert "every file is as it was before this run" in said(answer)
     assert survey(slurm.login, DIRECTORY) == before

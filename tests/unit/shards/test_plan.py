@@ -37,8 +37,10 @@ def test_the_shards_of_the_repository_can_be_read_and_the_core_comes_first() -> 
         assert all((plan.ROOT / path).exists() for path in shard.inputs)
 
 
-def test_the_first_shard_always_runs_and_the_others_where_nothing_proves_them() -> None:
-    assert names(plan.due(EVERY, {}, 0)) == ["core", "docs", "roles", "source"]
+def test_the_first_shard_always_runs_and_the_others_once_they_were_proved_and_changed_since() -> None:
+    assert names(plan.due(EVERY, {}, 0)) == ["core"]
+    old = {name: Proof("abc1234", "0") for name in ("docs", "source")}
+    assert names(plan.due(EVERY, old, 0)) == ["core", "docs", "source"]
 
 
 @pytest.mark.parametrize(("turn", "one"), [(0, "docs"), (1, "roles"), (2, "source"), (3, "docs")])
