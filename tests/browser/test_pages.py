@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TELEPHONE = (390, 844)
 THEMES = ("light", "dark")
+# Colours on their way from one theme to the other are neither theme's; spinners never end and do not count.
+SETTLED = "return document.getAnimations().every(item => !(item instanceof CSSTransition))"
 OVERFLOW = """
 const edge = document.documentElement.clientWidth;
 return [...document.querySelectorAll("select, label, button, h1, h2, p, caption")]
@@ -34,6 +36,7 @@ def switch_theme(browser: Window, theme: str) -> None:
     if browser.script(current) != theme:
         browser.see("#dark-theme-toggle").click()
     until(lambda: browser.script(current) == theme, f"the {theme} theme", 5)
+    until(lambda: browser.script(SETTLED), f"the colours of the {theme} theme", 5)
 
 
 def open_form(browser: Window, user: str = "alice") -> None:
