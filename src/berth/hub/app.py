@@ -18,6 +18,7 @@ from sqlalchemy.orm import selectinload
 
 from berth.hub import janitor, state
 from berth.hub.handlers import HANDLERS
+from berth.hub.localized import localize
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -36,6 +37,7 @@ class BerthHub(JupyterHub):
 
     service: Service
     """What all spawners and handlers share; given by `berth.hub.config.apply` before the start."""
+    handlers: list[tuple[Any, ...]]
     _tasks: set[asyncio.Task[Any]]
 
     def init_tornado_settings(self) -> None:
@@ -48,6 +50,7 @@ class BerthHub(JupyterHub):
         """Put our own URLs before JupyterHub's, the last of which answers 404 to everything."""
         super().init_handlers()
         self.handlers[0:0] = self.add_url_prefix(self.hub_prefix, HANDLERS)
+        self.handlers = localize(self.handlers)
 
     async def init_spawners(self) -> int:
         """Take up every session of the database; returns how many."""

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from berth.hub import settings
+from berth.hub import assets, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
 from berth.hub.service import Service
@@ -49,6 +49,7 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
+    c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES
     # JupyterHub marks its other cookies as secure by itself when TLS stands in front.
     c.JupyterHub.tornado_settings = {"xsrf_cookie_kwargs": {"secure": True}}
     c.ConfigurableHTTPProxy.should_start = False

@@ -13,8 +13,11 @@ from jupyterhub.scopes import needs_scope
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 from tornado.iostream import StreamClosedError
+from tornado.web import StaticFileHandler
 
 from berth.hub import availability
+from berth.hub.assets import DIRECTORY
+from berth.hub.localized import LanguageHandler
 from berth.hub.spawner import BerthSpawner
 
 if TYPE_CHECKING:
@@ -130,8 +133,10 @@ class StopHandler(BaseHandler):
         self.redirect(self.hub.base_url + "home")
 
 
-HANDLERS: list[tuple[str, Any]] = [
+HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),
     (r"/berth/api/availability", AvailabilityHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
+    (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
+    (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
 ]
