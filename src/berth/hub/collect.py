@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from berth.hub import pipe
 from berth.hub.ends import Ends
 from berth.hub.snapshot import Part, Snapshot, Watch
-from berth.slurm import capacity, client, records
+from berth.slurm import client, openings, records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -145,14 +145,14 @@ class Collector:
 
     def _count(self) -> None:
         state = self.snapshot
-        rows = capacity.availability(
+        free = openings.count(
             state.nodes,
-            state.jobs.values(),
+            tuple(state.jobs.values()),
             state.reservations,
             shared_by=state.shared_by,
             now=time.time(),
         )
-        self.snapshot = replace(state, gpu_rows=tuple(rows))
+        self.snapshot = replace(state, openings=free)
 
     @property
     def next_due(self) -> float:

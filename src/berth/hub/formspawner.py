@@ -12,6 +12,7 @@ from berth.hub import form, options
 
 if TYPE_CHECKING:
     from berth.hub.service import Service
+    from berth.hub.text import Text
 
 # Importing batchspawner adds its own entry to JupyterHub's API; ours (berth.hub.handlers) replaces it.
 default_handlers[:] = [entry for entry in default_handlers if entry[0] != r"/api/batchspawner"]
@@ -46,6 +47,7 @@ class FormSpawner(SlurmSpawner):
         """Why the last session ended, for the next page its user sees."""
         self._typed: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
+        self._estimate: Text | str = ""
 
     @property
     def service(self) -> Service:
@@ -55,11 +57,23 @@ class FormSpawner(SlurmSpawner):
 
     async def get_options_form(self) -> str:
         """Return the form with what its user may choose from now."""
-        typed, problems = self._typed, self._problems
-        self._typed, self._problems = {}, {}
+        typed, problems, estimate = self._typed, self._problems, self._estimate
+        self._typed, self._problems, self._estimate = {}, {}, ""
         offer = await self.service.offer(self.user.name)
         values, _ = offer.clean({**self._last_choice(), **typed})
-        return form.render(self.service, offer, values, problems, self.last_end)
+        return form.render(
+            self.service,
+            offer,
+            values,
+            problems,
+            self.last_end,
+            base_url=self.hub.base_url,
+            estimate=estimate,
+        )
+
+    def show_again(self, typed: dict[str, Any], problems: dict[str, str], estimate: Text | str = "") -> None:
+        """Fill the form in once more as it was, with what is wrong or with when it could start."""
+        self._typed, self._problems, self._estimate = typed, problems, estimate
 
     def _last_choice(self) -> dict[str, Any]:
         stored = self.orm_spawner.user_options

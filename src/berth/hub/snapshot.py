@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from berth.slurm.jobs import FORGOTTEN, Job
+from berth.slurm.openings import Openings
 
 if TYPE_CHECKING:
-    from berth.slurm.capacity import GpuRow
     from berth.slurm.records import Association, Controller, Node, Partition, Reservation
 
 
@@ -41,8 +41,8 @@ class Snapshot:
     controller: Controller | None = None
     """Whether there is accounting; None until the controller was asked."""
     associations: tuple[Association, ...] = ()
-    gpu_rows: tuple[GpuRow, ...] = ()
-    """Nodes by number of free GPUs; counted by the child, as it takes a while on large clusters."""
+    openings: Openings = field(default_factory=Openings)
+    """What is free, and for whom; counted by the child, as it takes a while on large clusters."""
     jobs_part: Part = Part()
     nodes_part: Part = Part()
     accounts_part: Part = Part()
@@ -62,7 +62,7 @@ class Snapshot:
                 nodes=older.nodes,
                 partition=older.partition,
                 reservations=older.reservations,
-                gpu_rows=older.gpu_rows,
+                openings=older.openings,
                 nodes_part=part,
             )
         if not self.accounts_part.asked_at:

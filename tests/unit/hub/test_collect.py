@@ -103,7 +103,7 @@ async def test_one_round_answers_everything_and_counts_the_table(slurm: Slurm) -
     assert snapshot.partition is not None
     assert snapshot.partition.name == "interactive"
     assert snapshot.associations
-    assert snapshot.gpu_rows
+    assert snapshot.openings.tables[None]
     assert slurm.count("sacct ") == 0
 
 
