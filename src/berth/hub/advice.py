@@ -119,6 +119,11 @@ class _Candidate:
     time: _Step
     given_up: float
 
+    def rank(self) -> tuple[float | int | str, ...]:
+        """Sort by what is given up; of equals, that which leaves the scarcer things to others comes first."""
+        steps = (self.gpus, self.memory, self.cores, self.time)
+        return (self.given_up, *(step.amount for step in steps), self.gpus.kind)
+
     def asks_no_less_than(self, other: _Candidate) -> bool:
         """Whether this one leaves no reason to ask for the other one."""
         return (
@@ -189,7 +194,7 @@ def _smaller(
     }
     values, _ = offer.clean(raw)
     kept: list[_Candidate] = []
-    for candidate in sorted(candidates, key=lambda item: (item.given_up, item.gpus.value)):
+    for candidate in sorted(candidates, key=_Candidate.rank):
         if len(kept) == SUGGESTIONS:
             return
         if any(other.asks_no_less_than(candidate) for other in kept):
