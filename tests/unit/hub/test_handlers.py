@@ -60,10 +60,14 @@ class Site:
             """Replaces what JupyterHub does before each request."""
 
             async def prepare(self) -> None:
-                self.current_user = site.user
+                self._jupyterhub_user = site.user
 
             def check_xsrf_cookie(self) -> None:
-                """Its test is JupyterHub's."""
+                """JupyterHub's own, and tested there."""
+
+            def write_error(self, status_code: int, **_: object) -> None:
+                """Do without JupyterHub's page."""
+                self.finish(str(status_code))  # type: ignore[attr-defined]
 
         def here(handler: type) -> type:
             return type(handler.__name__, (LoggedIn, handler), {})
@@ -78,6 +82,7 @@ class Site:
                 ],
                 berth=stage.service,
                 hub=hub,
+                db=stage.database,
                 log_function=lambda _handler: None,
             )
         )
