@@ -114,8 +114,7 @@ class Site:
 
 
 @pytest.fixture
-async def site(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Site]:
-    monkeypatch.setattr(advice.time, "time", lambda: NOW)
+async def site(stage: Stage) -> AsyncIterator[Site]:
     made = Site(stage)
     yield made
     made.server.stop()
