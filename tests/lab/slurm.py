@@ -18,6 +18,8 @@ ACCOUNTS: Mapping[str, str] = {"alice": "proj_a", "bob": "proj_b"}
 """An account for the jobs that tests submit by hand."""
 START_SECONDS = 30.0
 END_SECONDS = 30.0
+OUT_OF_SERVICE = {"DOWN", "DRAIN", "FAIL", "MAINT", "PLANNED", "NOT", "UNKNOWN"}
+"""Words in a node's state (NOT_RESPONDING among them) of which each keeps jobs away."""
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"}
 
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z][A-Za-z_/:]*)=(\S*)")
@@ -112,6 +114,15 @@ class Slurm:
     def node(self, name: str) -> dict[str, str]:
         """What `scontrol show node` says, the used GPUs (GresUsed) included."""
         return dict(_FIELD.findall(self.login.run("scontrol", "show", "node", "-d", "-o", name)))
+
+    def takes_jobs(self, name: str) -> bool:
+        """Whether a node is in service and answers: not drained, down, failing, or promised to a job."""
+        return not set(re.findall(r"[A-Z]+", self.node(name)["State"])) & OUT_OF_SERVICE
+
+    def free_memory(self, name: str) -> int:
+        """Memory of a node that no job holds, in MiB."""
+        node = self.node(name)
+        return int(node["RealMemory"]) - int(node["AllocMem"])
 
     def free_gpus(self, name: str) -> Counter[str]:
         """GPUs of a node that no job holds, by each type that it has; 0 where all are taken."""
