@@ -18,6 +18,7 @@ from tornado.web import StaticFileHandler
 from berth.hub import availability
 from berth.hub.assets import DIRECTORY
 from berth.hub.localized import LanguageHandler
+from berth.hub.rest import ServerHandler
 from berth.hub.spawner import BerthSpawner
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ class StopHandler(BaseHandler):
 
 HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),
+    (r"/api/users/([^/]+)/server", ServerHandler),
+    (r"/api/users/([^/]+)/servers/([^/]*)", ServerHandler),
     (r"/berth/api/availability", AvailabilityHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
