@@ -181,9 +181,9 @@ def test_how_many_share_a_core_is_said_once_and_the_form_follows(
     form = FormSettings.model_validate(yaml.safe_load(place.render("spawner_form/form.yml", "login")))
     own = offer.compute(offer.Person("alice"), Snapshot(partition=partition), form, (), 0.0)
     rule = f"Up to {shared_by} users may share a core" if shared_by > 1 else "Cores are yours alone."
-    assert rule in own.hints["cores"]
-    assert "memory is yours alone" in own.hints["memory"]
-    assert "GPUs are yours alone" in own.hints["gpus"]
+    assert rule in str(own.hints["cores"])
+    assert "Memory is yours alone" in str(own.hints["memory"])
+    assert "GPUs are yours alone" in str(own.hints["gpus"])
 
 
 @inventories

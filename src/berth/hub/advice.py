@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub.options import LABELS
+from berth.hub import smaller, words
+from berth.hub.labels import LABELS
 from berth.hub.text import Text, say
-from berth.slurm import units
+from berth.slurm import enforced, qos
 from berth.slurm.capacity import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from berth.hub.options import Offer, SessionOptions
     from berth.hub.snapshot import Snapshot
-    from berth.slurm.capacity import Room
 
-SUGGESTIONS: Final = 3
-OTHER_TYPE: Final = 0.25
-"""What another type of GPU counts: as much as to give up a quarter of one of the things asked for."""
 STALE_SECONDS: Final = 120.0
 """Figures of this age say nothing about now."""
+LIMITED: Final = {"cores": qos.CPU, "memory": qos.MEMORY, "gpus": qos.GPU}
+"""What a user's running jobs may have together, by the field that asks for it."""
 
 
 @dataclass(frozen=True)
@@ -56,25 +55,30 @@ class Advice:
         }
 
 
-def advise(offer: Offer, raw: Mapping[str, Any], snapshot: Snapshot, now: float) -> Advice:
-    """Judge a request at the Unix time `now`. Raises OptionsError for one that is not on offer."""
+def advise(user: str, offer: Offer, raw: Mapping[str, Any], snapshot: Snapshot, now: float) -> Advice:
+    """Judge a request of `user` at the Unix time `now`. Raises OptionsError for one that is not on offer."""
     request = as_request(offer.validate(raw))
+    values, _ = offer.clean(raw)
     asked_at = min(snapshot.jobs_part.asked_at, snapshot.nodes_part.asked_at)
     if snapshot.jobs_part.error or snapshot.nodes_part.error or now - asked_at > STALE_SECONDS:
         return Advice(None, say("availability.not_known"))
     if snapshot.partition is not None and snapshot.partition.state not in {"UP", ""}:
         return Advice(now=False, sentence=say("availability.closed", state=snapshot.partition.state))
-    openings = snapshot.openings
-    if openings.starts(request, now):
-        ahead = openings.ahead.get(request.reservation, 0)
-        if ahead:
-            return Advice(now=True, sentence=say("availability.probably", count=ahead), probably=True)
-        return Advice(now=True, sentence=say("availability.room"))
-    return Advice(
-        now=False,
-        sentence=_obstacle(request, snapshot, now),
-        suggestions=tuple(_smaller(offer, raw, request, snapshot, now)),
-    )
+    notes = offer.rules.accounts[values["account"]].notes
+    if "" in notes:
+        return Advice(now=False, sentence=notes[""])
+    left = _left(user, offer, values, snapshot)
+    over = (notes[name] for name, most in left.items() if words.amount_of(name, values[name]) > most)
+    obstacle = next(over, None) or _obstacle(request, snapshot, now)
+    if obstacle is not None:
+        rooms = ((room, (end - now) / 60) for room, end in snapshot.openings.rooms(request.reservation, now))
+        found = smaller.suggest(offer, values, rooms, left)
+        suggestions = tuple(Suggestion(item, _changes(offer, values, item)) for item in found)
+        return Advice(now=False, sentence=obstacle, suggestions=suggestions)
+    ahead = snapshot.openings.ahead.get(request.reservation, 0)
+    if ahead:
+        return Advice(now=True, sentence=say("availability.probably", count=ahead), probably=True)
+    return Advice(now=True, sentence=say("availability.room"))
 
 
 def as_request(chosen: SessionOptions) -> Request:
@@ -89,126 +93,37 @@ def as_request(chosen: SessionOptions) -> Request:
     )
 
 
-def _obstacle(request: Request, snapshot: Snapshot, now: float) -> Text:
-    """Say why it cannot start."""
-    listed = snapshot.openings.listed.get(request.reservation or "")
-    if listed is not None and listed.start > now:
+def _left(user: str, offer: Offer, values: Mapping[str, str], snapshot: Snapshot) -> dict[str, int]:
+    """Return what the user's running jobs leave of the user's limits, by the fields that are limited."""
+    limits = offer.rules.accounts[values["account"]].enforced.limits
+    own = [job for job in snapshot.jobs.values() if job.user == user]
+    return {
+        name: max(0, limits[qos.USER, what] - enforced.used(own, what))
+        for name, what in LIMITED.items()
+        if (qos.USER, what) in limits
+    }
+
+
+def _obstacle(request: Request, snapshot: Snapshot, now: float) -> Text | None:
+    """Return a sentence when no node takes the request now."""
+    openings = snapshot.openings
+    if openings.starts(request, now):
+        return None
+    listed = openings.listed.get(request.reservation or "")
+    if listed is not None and listed.start > now and not listed.flexible:
         return say("availability.not_begun", name=listed.name)
-    if any(room.fits(request) for room, _ in snapshot.openings.rooms(request.reservation, now)):
+    if any(room.fits(request) for room, _ in openings.rooms(request.reservation, now)):
         return say("availability.too_long")
     return say("availability.full")
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One entry of a menu, by how much it asks for."""
-
-    amount: int
-    value: str
-    kind: str = ""
-    """The type of GPU."""
-
-
-@dataclass(frozen=True)
-class _Candidate:
-    """A request that fits somewhere, and the share of what was asked for that it gives up."""
-
-    cores: _Step
-    memory: _Step
-    gpus: _Step
-    time: _Step
-    given_up: float
-
-    def rank(self) -> tuple[float | int | str, ...]:
-        """Sort by what is given up; of equals, that which leaves the scarcer things to others comes first."""
-        steps = (self.gpus, self.memory, self.cores, self.time)
-        return (self.given_up, *(step.amount for step in steps), self.gpus.kind)
-
-    def asks_no_less_than(self, other: _Candidate) -> bool:
-        """Whether this one leaves no reason to ask for the other one."""
-        return (
-            self.cores.amount >= other.cores.amount
-            and self.memory.amount >= other.memory.amount
-            and self.time.amount >= other.time.amount
-            and self.gpus.amount >= other.gpus.amount
-            and (not other.gpus.amount or self.gpus.kind == other.gpus.kind)
+def _changes(offer: Offer, values: Mapping[str, str], changed: Mapping[str, str]) -> tuple[Text, ...]:
+    return tuple(
+        say(
+            "availability.change",
+            label=LABELS[name],
+            new=offer.text(name, value),
+            old=offer.text(name, values[name]),
         )
-
-
-class _Menus:
-    """The entries that ask for no more than a request does, the largest first."""
-
-    def __init__(self, offer: Offer, request: Request) -> None:
-        """Read the menus of `offer`."""
-        self.request = request
-        minutes = request.minutes or 0
-        self.cores = _steps(offer, "cores", int, request.cores)
-        self.memory = _steps(offer, "memory", units.mebibytes, request.memory_mib)
-        self.time = _steps(offer, "time", lambda value: units.minutes(value) or 0, minutes)
-        self.gpus = [
-            _Step(int(number), choice.value, kind)
-            for choice in offer.choices["gpus"]
-            for kind, _, number in [choice.value.rpartition(":")]
-            if int(number) <= request.gpus
-        ]
-
-    def largest_in(self, room: Room, minutes: float) -> Iterator[_Candidate]:
-        """Give the largest request that fits for each choice of GPUs that are free in the room."""
-        cores = _largest(self.cores, room.widest)
-        memory = _largest(self.memory, room.memory_mib)
-        time = _largest(self.time, minutes)
-        if cores is None or memory is None or time is None:
-            return
-        for gpus in self.gpus:
-            free = room.gpus.get(gpus.kind, 0) if gpus.kind else sum(room.gpus.values())
-            if gpus.amount <= free:
-                yield _Candidate(cores, memory, gpus, time, self._given_up(cores, memory, gpus, time))
-
-    def _given_up(self, cores: _Step, memory: _Step, gpus: _Step, time: _Step) -> float:
-        request = self.request
-        shares = [cores.amount / request.cores, memory.amount / request.memory_mib]
-        shares += [time.amount / request.minutes] if request.minutes else []
-        shares += [gpus.amount / request.gpus] if request.gpus else []
-        other = OTHER_TYPE if gpus.amount and gpus.kind != (request.gpu_type or "") else 0.0
-        return sum(1 - share for share in shares) + other
-
-
-def _steps(offer: Offer, name: str, read: Callable[[str], int], most: int) -> list[_Step]:
-    steps = [_Step(read(choice.value), choice.value) for choice in offer.choices[name]]
-    return sorted((step for step in steps if step.amount <= most), key=lambda step: -step.amount)
-
-
-def _largest(steps: list[_Step], bound: float) -> _Step | None:
-    return next((step for step in steps if step.amount <= bound), None)
-
-
-def _smaller(
-    offer: Offer, raw: Mapping[str, Any], request: Request, snapshot: Snapshot, now: float
-) -> Iterator[Suggestion]:
-    """Give the smaller requests that could start now, those that give up least first."""
-    menus = _Menus(offer, request)
-    candidates = {
-        candidate
-        for room, until in snapshot.openings.rooms(request.reservation, now)
-        for candidate in menus.largest_in(room, (until - now) / 60)
-    }
-    values, _ = offer.clean(raw)
-    kept: list[_Candidate] = []
-    for candidate in sorted(candidates, key=_Candidate.rank):
-        if len(kept) == SUGGESTIONS:
-            return
-        if any(other.asks_no_less_than(candidate) for other in kept):
-            continue
-        kept.append(candidate)
-        changed = {
-            name: step.value
-            for name in ("gpus", "memory", "cores", "time")
-            for step in [getattr(candidate, name)]
-            if step.value != values[name]
-        }
-        yield Suggestion(changed, tuple(_change(offer, name, values, changed) for name in changed))
-
-
-def _change(offer: Offer, name: str, values: Mapping[str, str], changed: Mapping[str, str]) -> Text:
-    shown = {choice.value: choice.text for choice in offer.choices[name]}
-    return say("availability.change", label=LABELS[name], new=shown[changed[name]], old=shown[values[name]])
+        for name, value in changed.items()
+    )

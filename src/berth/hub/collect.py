@@ -28,7 +28,7 @@ RETRY_SECONDS = 5.0
 WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 ACCOUNTS_INTERVAL = 60.0
-"""Seconds between two readings of the associations, which change rarely."""
+"""Seconds between two readings of associations and QOS, which change rarely."""
 
 
 @dataclass
@@ -112,11 +112,18 @@ class Collector:
         asked_at = time.time()
         controller = await self._ask_controller()
         associations: list[records.Association] = []
+        qos: list[records.Qos] = []
         if controller.accounting:
             rights = await client.run(commands.associations(), self.timeout)
             defaults = await client.run(commands.default_accounts(), self.timeout)
             associations = records.parse_associations(rights, defaults)
-        self.snapshot = replace(self.snapshot, associations=tuple(associations), accounts_part=Part(asked_at))
+            qos = records.parse_qos(await client.run(commands.qos(), self.timeout))
+        self.snapshot = replace(
+            self.snapshot,
+            associations=tuple(associations),
+            qos={item.name: item for item in qos},
+            accounts_part=Part(asked_at),
+        )
 
     async def round(self, *, woken: bool) -> bool:
         """Ask what is due (the queue at once when woken); return whether anything was asked."""

@@ -63,9 +63,12 @@ class Pool:
         end = inf
         if reservation is not None:
             own = listed.get(reservation)
-            if own is None or reservation not in self.held_by or not own.active(now):
+            if own is None:
                 return 0.0
-            end = inf if "FLEX" in own.flags else own.end
+            if not own.flexible:  # jobs in one that is use other nodes too, and begin before and end after it
+                if reservation not in self.held_by or not own.active(now):
+                    return 0.0
+                end = own.end
         for name in self.held_by - {reservation}:
             other = listed[name]
             if other.active(now):

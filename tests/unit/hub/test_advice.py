@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.hub import advice, offer, settings, text
+from berth.hub import advice, offer, settings, smaller, text
 from berth.hub.advice import Advice
 from berth.hub.options import Offer, OptionsError
 from berth.hub.snapshot import Part, Snapshot
-from berth.slurm import openings
+from berth.slurm import openings, qos
+from berth.slurm.records import Controller, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def offered(seen: Snapshot, user: str = "alice") -> Offer:
 
 
 def advised(seen: Snapshot, now: float = NOW, **asked: str) -> Advice:
-    return advice.advise(offered(seen), asked, seen, now)
+    return advice.advise("alice", offered(seen), asked, seen, now)
 
 
 def suggested(found: Advice) -> list[dict[str, str]]:
@@ -154,6 +155,34 @@ def test_a_reservation_that_has_not_begun_is_waited_for() -> None:
     assert found.suggestions == ()
 
 
+def limited(what: str, most: int) -> dict[str, Any]:
+    """Limits on all that a user runs at a time."""
+    controller = Controller(accounting=True, associations=True, private_jobs=False, limits=True)
+    return {"controller": controller, "qos": {"normal": Qos("normal", limits={(qos.USER, what): most})}}
+
+
+@pytest.mark.parametrize(
+    ("what", "most", "asked", "instead"),
+    [
+        (qos.GPU, 3, {"gpus": "a100:2"}, [{"gpus": "a100:1"}]),
+        (qos.CPU, 5, {"cores": "4"}, [{"cores": "2"}]),
+        (qos.MEMORY, 1600, {"memory": "1000M"}, [{"memory": "500M"}]),
+        (qos.GPU, 4, {"gpus": "a100:2"}, None),
+        (qos.JOBS, 1, {}, []),
+        (qos.JOBS, 2, {}, None),
+    ],
+)
+def test_limits_on_what_one_runs_already_are_told_and_kept_to(
+    what: str, most: int, asked: dict[str, str], instead: list[dict[str, str]] | None
+) -> None:
+    mine = running(1, "far", gpus={"a100": 2}, cpus=2, memory_mib=1000)
+    others = running(2, "far", gpus={"a100": 2}, user="bob")
+    found = advised(cluster(BOTH, mine, others, **limited(what, most)), **asked)
+    assert found.now is (instead is None)
+    assert suggested(found) == (instead or [])
+    assert instead is None or "may" in str(found.sentence)
+
+
 def test_where_nothing_is_free_nothing_is_suggested() -> None:
     full = node(alloc_memory_mib=4000)
     assert advised(cluster((full,))) == Advice(now=False, sentence=text.say("availability.full"))
@@ -201,13 +230,13 @@ def test_every_suggestion_is_on_offer_asks_for_less_and_would_start(
     own = offered(seen)
     fields = ("cores", "memory", "gpus", "time")
     asked = {name: data.draw(st.sampled_from([c.value for c in own.choices[name]])) for name in fields}
-    found = advice.advise(own, asked, seen, NOW)
+    found = advice.advise("alice", own, asked, seen, NOW)
     assert found.now is not None
-    assert len(found.suggestions) <= advice.SUGGESTIONS
+    assert len(found.suggestions) <= smaller.MOST
     assert not (found.now and found.suggestions)
     for item in found.suggestions:
         assert item.values
-        assert advice.advise(own, asked | dict(item.values), seen, NOW).now is True
+        assert advice.advise("alice", own, asked | dict(item.values), seen, NOW).now is True
     nothing_less = {"cores": "1", "memory": "500M", "gpus": "0", "time": "00:30:00"}
-    if not found.now and advice.advise(own, nothing_less, seen, NOW).now:
+    if not found.now and advice.advise("alice", own, nothing_less, seen, NOW).now:
         assert found.suggestions

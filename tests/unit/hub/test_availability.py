@@ -135,7 +135,7 @@ def page(seen: Snapshot, **chosen: str) -> BeautifulSoup:
     service.collector.snapshot = seen
     own = offer.compute(offer.Person("alice"), seen, FORM, (RELEASE,), NOW)
     values, _ = own.clean(chosen)
-    return BeautifulSoup(form.render(service, own, values, {}, "", base_url="/hub/"), "html.parser")
+    return BeautifulSoup(form.render(service, own, form.Page(values)), "html.parser")
 
 
 def test_the_page_shows_the_table_without_any_script(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,6 +67,7 @@ class Slurm:
             ("sacct ", lambda: self.read("sacct.json")),
             ("show assoc", lambda: self.read("associations.txt")),
             ("show user", lambda: self.read("users.txt")),
+            ("show qos", lambda: self.read("qos.txt")),
             ("show config", lambda: self.config),
             ("show job", self.job),
         ]
@@ -103,6 +104,8 @@ async def test_one_round_answers_everything_and_counts_the_table(slurm: Slurm) -
     assert snapshot.partition is not None
     assert snapshot.partition.name == "interactive"
     assert snapshot.associations
+    assert set(snapshot.qos) == {"normal", "limited", "roomy"}
+    assert {shape.cores for shape in snapshot.shapes} == {4, 8}
     assert snapshot.openings.tables[None]
     assert slurm.count("sacct ") == 0
 

@@ -273,7 +273,7 @@ async def test_a_link_fills_the_form_and_starts_nothing(stage: Stage) -> None:
     with pytest.raises(ValueError, match="press Start"):
         spawner.options_from_query({"cores": ["4"]})
     page = await spawner.get_options_form()
-    assert '<option value="4" selected>' in page
+    assert '<option value="4" selected' in page
     assert stage.helper.submitted == []
 
 

@@ -12,9 +12,12 @@ from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
 from berth.hub.handlers.report import SessionReportHandler
 from berth.hub.handlers.stop import StopHandler
 from berth.hub.localized import LanguageHandler
+from berth.hub.rest import ServerHandler
 
 HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),
+    (r"/api/users/([^/]+)/server", ServerHandler),
+    (r"/api/users/([^/]+)/servers/([^/]*)", ServerHandler),
     (r"/berth/api/availability", AvailabilityHandler),
     (r"/berth/api/advice", AdviceHandler),
     (r"/berth/estimate", EstimateHandler),

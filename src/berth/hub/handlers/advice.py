@@ -25,7 +25,8 @@ class AdviceHandler(DocumentHandler):
         offer = await self.service.offer(self.current_user.name)
         raw = options_of(self.request.query_arguments)
         try:
-            found = advice.advise(offer, raw, self.service.collector.snapshot, time.time())
+            snapshot = self.service.collector.snapshot
+            found = advice.advise(self.current_user.name, offer, raw, snapshot, time.time())
         except OptionsError as error:
             self.refuse(error)
             return
