@@ -73,10 +73,10 @@ class FormSpawner(SlurmSpawner):
         self._typed, self._problems = {}, {}
         offer = await self.service.offer(self.user.name)
         if problems:  # as it was sent: its user reads what to change
-            values, notes = offer.clean(typed)[0], {}
+            page = form.Page(offer.clean(typed)[0], problems=problems, last_end=self.last_end)
         else:
             values, notes = fitting(offer, {**self._last_choice(), **typed})
-        page = form.Page(values=values, problems=problems, notes=notes, last_end=self.last_end)
+            page = form.Page(values, notes=notes, last_end=self.last_end)
         return form.render(self.service, offer, page)
 
     def _last_choice(self) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from functools import reduce
 from typing import TYPE_CHECKING
 
 from berth.hub.text import say
-
 from berth.slurm import units
 
 if TYPE_CHECKING:
