@@ -1,4 +1,4 @@
-"""The form as its user sees it: limits and defaults, what was refused, what was changed, where to get help."""
+"""The form as its user sees it: limits, defaults, what was refused or changed, where to get help."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from berth.hub.formspawner import BadOptions
 from berth.hub.options import LABELS
 from berth.hub.settings import Links
 from berth.slurm.records import Association, Qos
-from tests.unit.hub.factories import PARTITION, job, node, reservation
+from tests.unit.hub.factories import FORM, PARTITION, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ async def test_the_last_choice_comes_again_and_what_is_gone_is_said(stage: Stage
         "memory": "1000M",
     }
     assert at(page, "berth-gpus-note") == (
-        "GPU configuration: your last choice, “v100:4”, is no longer offered; 1 a100 GPU is chosen instead."
+        "GPU configuration: your last choice, “v100:4”, is no longer offered. Chosen instead: 1 a100 GPU."
     )
     assert "“4000M”, is no longer offered" in at(page, "berth-memory-note")
     assert at(page, "berth-cores-note") == ""
@@ -110,7 +110,7 @@ async def test_a_last_choice_that_cannot_be_had_together_any_more_is_lowered(sta
     page = await shown(stage)
     assert (chosen(page, "gpus"), chosen(page, "cores")) == ("a100:2", "1")
     assert at(page, "berth-cores-note") == (
-        "Number of cores: at most 1; no node with 2 a100 GPUs has more. Ask for less. 1 is chosen instead."
+        "Number of cores: at most 1; no node with 2 a100 GPUs has more. Ask for less. Chosen instead: 1."
     )
 
 
@@ -140,7 +140,8 @@ async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> No
 
 
 async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: Stage) -> None:
-    object.__setattr__(stage.service.form.links, "help", "https://help.example.org/?job={job_id}")
+    site = Links(help="https://help.example.org/?job={job_id}")
+    stage.service.form = FORM.model_copy(update={"links": site})
     tell(stage, partition=replace(PARTITION, deny_accounts=("proj_a", "proj_b")))
     page = await shown(stage)
     assert page.find_all(["select", "button"]) == []

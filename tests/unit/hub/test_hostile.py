@@ -111,7 +111,7 @@ class Gate:
     def __init__(self, stage: Stage, loop: asyncio.AbstractEventLoop) -> None:
         self.stage, self.loop = stage, loop
         self.spawner = stage.begin()
-        self.offer = self.run(stage.service.offer("alice"))
+        self.offer: Offer = self.run(stage.service.offer("alice"))
         stage.helper.answer = SubmitResult(Verdict.REFUSED, None, "no")
         self.refused = self.passed = 0
 
