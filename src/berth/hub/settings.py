@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -53,7 +53,7 @@ def _optional_url(text: str) -> str:
     return _url(text) if text else text
 
 
-_PLACES = re.compile(r"\{job_id\}|\{reason\}")
+_PLACES: Final = re.compile(r"\{job_id\}|\{reason\}")
 
 Port = Annotated[int, Field(ge=MIN_PORT, le=MAX_PORT)]
 Size = Annotated[str, AfterValidator(_size)]

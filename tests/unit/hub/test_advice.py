@@ -40,7 +40,7 @@ def offered(seen: Snapshot, user: str = "alice") -> Offer:
     return offer.compute(offer.Person(user, ("users",)), seen, MENUS, (RELEASE,), NOW)
 
 
-def advised(seen: Snapshot, now: float = NOW, **asked: str) -> Advice:
+def advised(seen: Snapshot, now: float = NOW, **asked: Any) -> Advice:
     return advice.advise("alice", offered(seen), asked, seen, now)
 
 
@@ -173,7 +173,7 @@ def limited(what: str, most: int) -> dict[str, Any]:
     ],
 )
 def test_limits_on_what_one_runs_already_are_told_and_kept_to(
-    what: str, most: int, asked: dict[str, str], instead: list[dict[str, str]] | None
+    what: str, most: int, asked: dict[str, Any], instead: list[dict[str, str]] | None
 ) -> None:
     mine = running(1, "far", gpus={"a100": 2}, cpus=2, memory_mib=1000)
     others = running(2, "far", gpus={"a100": 2}, user="bob")

@@ -178,7 +178,7 @@ async def test_a_browser_without_scripts_gets_the_form_again_with_the_answer(sit
     assert (answer.code, answer.headers["Location"]) == (302, "/hub/spawn")
     page = await site.stage.spawner.get_options_form()
     assert "Slurm would start this request at once." in page
-    assert '<option value="2" selected>' in page
+    assert '<option value="2" selected' in page
     assert "at once" not in await site.stage.spawner.get_options_form()
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from berth.hub import offer, options, text
-from berth.hub.snapshot import Snapshot
 from berth.slurm.records import Association, Controller, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot
+
+if TYPE_CHECKING:
+    from berth.hub.snapshot import Snapshot
 
 CONTROLLER = Controller(accounting=True, associations=True, private_jobs=False, limits=True)
 MIXED = (
@@ -72,7 +74,8 @@ def test_a_reservation_leaves_its_nodes_its_accounts_and_its_time() -> None:
     assert problems(own, **fine) == {}
     found = problems(own, **{**fine, "account": "proj_a", "gpus": "a100:1", "time": "08:00:00"})
     assert found == {
-        "account": "Slurm account: the reservation “course” is not for proj_a. Choose proj_b, or no reservation.",
+        "account": "Slurm account: the reservation “course” is not for proj_a. "
+        "Choose proj_b, or no reservation.",
         "gpus": "GPU configuration: no node of the reservation “course” has 1 a100 GPU. Choose fewer.",
         "time": "Time: at most 45 minutes; the reservation “course” lasts no longer. Ask for less.",
     }

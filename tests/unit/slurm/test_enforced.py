@@ -1,4 +1,4 @@
-"""The limits that hold for a job, in Slurm's order: partition QOS, job QOS, association; and the partition's time."""
+"""The limits that hold for a job: partition QOS, job QOS, association; and the partition's time."""
 
 from __future__ import annotations
 
