@@ -118,7 +118,7 @@ def test_with_full_nodes_nothing_can_start_and_slurm_estimates_when(slurm: Slurm
         assert "no node has that much free" in found["sentence"]
         assert found["suggestions"] == []
         estimate = estimated(alice)
-        assert "Slurm expects to start this request at" in estimate["sentence"]
+        assert "Slurm expects to start this request on" in estimate["sentence"]
         asked = slurm.login.run(
             "sh", "-c", "sbatch --test-only -A proj_a -c1 --mem=500M --time=30 --wrap=: 2>&1", user="alice"
         )

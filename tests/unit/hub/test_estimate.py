@@ -41,7 +41,7 @@ def planned(start: str) -> EstimateResult:
 @pytest.mark.usefixtures("_in_rome")
 def test_a_start_is_told_with_the_zone_of_its_clock() -> None:
     found = estimate.read(planned("2027-07-15T20:00:00"), NOW)
-    assert str(found.sentence).startswith("Slurm expects to start this request at 2027-07-15 20:00 CEST, if")
+    assert str(found.sentence).startswith("Slurm expects to start this request on 2027-07-15 20:00 CEST, if")
     assert found.to_dict()["start"] == 1815674400
     assert found.to_dict()["shown_start"] in found.to_dict()["sentence"]
 

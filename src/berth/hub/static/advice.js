@@ -46,6 +46,7 @@
     const title = document.createElement("p");
     title.textContent = `${suggestions.dataset.title}:`;
     const list = document.createElement("ul");
+    list.className = "list-unstyled";
     list.append(...found.suggestions.map(item));
     suggestions.append(title, list);
   }
@@ -54,7 +55,7 @@
     const made = document.createElement("li");
     const apply = document.createElement("button");
     apply.type = "button";
-    apply.className = "btn btn-outline-secondary btn-sm";
+    apply.className = "btn btn-outline-secondary btn-sm text-start";
     apply.textContent = `${suggestions.dataset.apply}: ${suggestion.text}`;
     apply.addEventListener("click", () => take(suggestion.values));
     made.append(apply);
