@@ -10,6 +10,8 @@
   const answer = document.getElementById("berth-estimate-answer");
   const FIELDS = ["reservation", "account", "cores", "memory", "gpus", "time"];
   const QUIET_MILLISECONDS = 300;
+  // All pages hear of a snapshot at once: they ask within this time, not together.
+  const SPREAD_MILLISECONDS = 2000;
   let timer = null;
   let asking = null;
   let shown = "";
@@ -71,9 +73,9 @@
     form.querySelector("button[type=submit]").focus();
   }
 
-  function soon() {
+  function soon(milliseconds) {
     clearTimeout(timer);
-    timer = setTimeout(ask, QUIET_MILLISECONDS);
+    timer = setTimeout(ask, milliseconds);
   }
 
   async function estimate(event) {
@@ -107,9 +109,9 @@
 
   form.addEventListener("change", () => {
     answer.textContent = "";
-    soon();
+    soon(QUIET_MILLISECONDS);
   });
-  document.addEventListener("berth:snapshot", soon);
+  document.addEventListener("berth:snapshot", () => soon(SPREAD_MILLISECONDS * Math.random()));
   button.addEventListener("click", estimate);
   ask();
 })();

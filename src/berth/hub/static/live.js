@@ -15,6 +15,7 @@
   let stream = null;
   let pause = RETRY.first;
   let timer = null;
+  let shown = "";
 
   function showAge() {
     const age = Math.max(0, Math.floor(Date.now() / 1000 - ahead - askedAt));
@@ -49,16 +50,18 @@
     return made;
   }
 
-  function showTable(document_) {
-    askedAt = document_.asked_at;
+  function showTable(found) {
+    askedAt = found.asked_at;
     const head = table.tHead.rows[0];
-    head.replaceChildren(head.cells[0], ...document_.headings.map((text) => element("th", text, "col")));
-    table.tBodies[0].replaceChildren(...document_.rows.map(row));
-    table.hidden = document_.rows.length === 0;
-    show("berth-table-caption", document_.caption);
-    show("berth-notice", document_.notice);
+    head.replaceChildren(head.cells[0], ...found.headings.map((text) => element("th", text, "col")));
+    table.tBodies[0].replaceChildren(...found.rows.map(row));
+    table.hidden = found.rows.length === 0;
+    show("berth-table-caption", found.caption);
+    show("berth-notice", found.notice);
     showAge();
-    document.dispatchEvent(new CustomEvent("berth:snapshot"));
+    const figures = JSON.stringify([found.rows, found.notice]);
+    if (figures !== shown) document.dispatchEvent(new CustomEvent("berth:snapshot"));
+    shown = figures;
   }
 
   function open() {
