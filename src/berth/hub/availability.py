@@ -52,6 +52,8 @@ class Table:
     """Whose nodes are counted; None for those that are in no reservation."""
     asked_at: float
     error: str
+    waiting: int = 0
+    """Jobs that wait for room there."""
 
     @property
     def caption(self) -> Text:
@@ -80,6 +82,7 @@ class Table:
             "reservation": self.reservation,
             "caption": str(self.caption),
             "notice": str(self.notice),
+            "waiting": self.waiting,
             "asked_at": self.asked_at,
             "age_seconds": self.age_seconds(now),
             "error": self.error,
@@ -96,6 +99,7 @@ def table(snapshot: Snapshot, reservation: str | None = None) -> Table:
         reservation=reservation,
         asked_at=min(snapshot.nodes_part.asked_at, snapshot.jobs_part.asked_at),
         error=snapshot.nodes_part.error or snapshot.jobs_part.error,
+        waiting=snapshot.openings.ahead.get(reservation, 0),
     )
 
 

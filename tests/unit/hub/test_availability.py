@@ -40,6 +40,7 @@ def test_programs_get_figures_by_column_and_none_where_no_node_has_so_many() -> 
     found = document(counted(reservations=()))
     assert (found["columns"], found["age_seconds"], found["error"]) == ([0, 1, 2], 7, "")
     assert (found["asked_at"], found["reservation"], found["notice"]) == (NOW, None, "")
+    assert found["waiting"] == 0
     assert {row["gpu_type"]: (row["nodes"], row["cores"], row["memory_mib"]) for row in found["rows"]} == {
         "": ([0, 1, None], [0, 4, None], [0, 40960, None]),
         "a100": ([0, 0, 2], [0, 0, 4], [0, 0, 4000]),

@@ -24,6 +24,7 @@
   }
 
   async function ask() {
+    timer = null;
     if (asking) asking.abort();
     asking = new AbortController();
     const { signal } = asking;
@@ -78,6 +79,10 @@
     timer = setTimeout(ask, milliseconds);
   }
 
+  function afterSnapshot() {
+    if (timer === null) soon(SPREAD_MILLISECONDS * Math.random());
+  }
+
   async function estimate(event) {
     event.preventDefault();
     button.disabled = true;
@@ -111,7 +116,7 @@
     answer.textContent = "";
     soon(QUIET_MILLISECONDS);
   });
-  document.addEventListener("berth:snapshot", () => soon(SPREAD_MILLISECONDS * Math.random()));
+  document.addEventListener("berth:snapshot", afterSnapshot);
   button.addEventListener("click", estimate);
   ask();
 })();

@@ -59,7 +59,7 @@
     show("berth-table-caption", found.caption);
     show("berth-notice", found.notice);
     showAge();
-    const figures = JSON.stringify([found.rows, found.notice]);
+    const figures = JSON.stringify([found.rows, found.waiting, found.notice]);
     if (figures !== shown) document.dispatchEvent(new CustomEvent("berth:snapshot"));
     shown = figures;
   }
