@@ -16,7 +16,7 @@ from berth.hub.service import Service
 from berth.hub.snapshot import Part, Snapshot
 from berth.slurm import openings
 from berth.slurm.openings import Cell
-from tests.unit.hub.factories import FORM, HUB, NOW, RELEASE, node, reservation, snapshot
+from tests.unit.hub.factories import FORM, HUB, NOW, RELEASE, job, node, reservation, snapshot
 
 
 def counted(**more: Any) -> Snapshot:
@@ -27,7 +27,7 @@ def counted(**more: Any) -> Snapshot:
         node(name="cpu1", gpus={}),
     )
     seen = snapshot(nodes=nodes, **more)
-    free = openings.count(nodes, (), seen.reservations, shared_by=5, now=NOW)
+    free = openings.count(nodes, tuple(seen.jobs.values()), seen.reservations, shared_by=5, now=NOW)
     return replace(seen, openings=free)
 
 
@@ -40,7 +40,6 @@ def test_programs_get_figures_by_column_and_none_where_no_node_has_so_many() -> 
     found = document(counted(reservations=()))
     assert (found["columns"], found["age_seconds"], found["error"]) == ([0, 1, 2], 7, "")
     assert (found["asked_at"], found["reservation"], found["notice"]) == (NOW, None, "")
-    assert found["waiting"] == 0
     assert {row["gpu_type"]: (row["nodes"], row["cores"], row["memory_mib"]) for row in found["rows"]} == {
         "": ([0, 1, None], [0, 4, None], [0, 40960, None]),
         "a100": ([0, 0, 2], [0, 0, 4], [0, 0, 4000]),
@@ -56,6 +55,11 @@ def test_scripts_get_the_same_in_words() -> None:
         "a100": ["nothing to be had", "", "up to 4 cores, 4000 MiB"],
         "Nodes without GPU": ["up to 4 cores, 4000 MiB", "", ""],
     }
+
+
+def test_jobs_that_wait_for_room_are_counted_where_they_wait() -> None:
+    seen = counted(jobs={1: job(job_id=1), 2: job(job_id=2, reservation="course"), 3: job(job_id=3)})
+    assert [document(seen, name)["waiting"] for name in (None, "course")] == [2, 1]
 
 
 def test_in_a_reservation_its_own_nodes_are_shown_and_the_caption_says_so() -> None:
