@@ -32,14 +32,14 @@ def advised(visitor: Visitor, **asked: str) -> dict[str, Any]:
     return document
 
 
-def advised_soon(visitor: Visitor, *, now: bool, **asked: str) -> dict[str, Any]:
+def advised_soon(visitor: Visitor, *, now: bool, said: str = "", **asked: str) -> dict[str, Any]:
     """The same, once the hub has heard of what a test just did."""
 
     def agrees() -> dict[str, Any] | None:
         found = advised(visitor, **asked)
-        return found if found["now"] is now else None
+        return found if found["now"] is now and said in found["sentence"] else None
 
-    found = until(agrees, f"advice: now is {now}", FOLLOW_SECONDS)
+    found = until(agrees, f"advice: now is {now} {said}", FOLLOW_SECONDS)
     assert found is not None
     return found
 
@@ -102,8 +102,7 @@ def test_a_shorter_session_is_advised_before_maintenance_and_does_start(
     jobs: list[int] = []
     with reserved(login, names, *options, flags="maint,ignore_jobs,overlap"):
         try:
-            found = advised_soon(alice, now=False, time="02:00:00")
-            assert "reserved for something else" in found["sentence"]
+            found = advised_soon(alice, now=False, said="reserved for something else", time="02:00:00")
             assert found["suggestions"][0]["values"] == {"time": "01:00:00"}
             jobs = [slurm.submit("alice", f"--time={minutes}", script="sleep 60") for minutes in (120, 60)]
             slurm.wait_for(jobs[1], "RUNNING")
@@ -114,8 +113,7 @@ def test_a_shorter_session_is_advised_before_maintenance_and_does_start(
 
 def test_with_full_nodes_nothing_can_start_and_slurm_estimates_when(slurm: Slurm, alice: Visitor) -> None:
     with full_nodes(slurm):
-        found = advised_soon(alice, now=False)
-        assert "no node has that much free" in found["sentence"]
+        found = advised_soon(alice, now=False, said="no node has that much free")
         assert found["suggestions"] == []
         estimate = estimated(alice)
         assert "Slurm expects to start this request on" in estimate["sentence"]

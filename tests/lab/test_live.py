@@ -58,7 +58,9 @@ def memory_by_slurm(slurm: Slurm) -> dict[tuple[str | None, int], int]:
 def _as_before(slurm: Slurm, alice: Visitor) -> Iterator[None]:
     """Every test leaves all nodes in service, and a hub that knows it."""
     yield
-    assert all(slurm.takes_jobs(node.name) for node in CLUSTER)
+    until(
+        lambda: all(slurm.takes_jobs(node.name) for node in CLUSTER), "all nodes in service", FOLLOW_SECONDS
+    )
     agreed(slurm, alice)
 
 
