@@ -1,4 +1,4 @@
-"""The form's script: what cannot be had together is taken away while choosing; a link fills in and never starts."""
+"""The form's script: what cannot be had together is taken away; a link fills in and never starts."""
 
 from __future__ import annotations
 

@@ -57,9 +57,8 @@ def test_an_account_that_the_partition_refuses_is_not_offered(login: Machine, al
 
 def test_who_may_not_use_the_partition_gets_a_sentence_and_no_form(login: Machine, alice: Visitor) -> None:
     with partition(login, "AllowGroups", "root"):
-        until(
-            lambda: "of these groups only: root" in pages.text(alice.form_page()), "a sentence", ROUND_SECONDS
-        )
+        sentence = "of these groups only: root"
+        until(lambda: sentence in pages.text(alice.form_page()), "a sentence", ROUND_SECONDS)
         assert pages.parse(alice.form_page()).select("select") == []
     until(lambda: pages.parse(alice.form_page()).select("select"), "the form again", ROUND_SECONDS)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -29,9 +30,8 @@ SECONDS = 120
 
 def example(heading: str) -> str:
     """The example under a heading of the page."""
-    found = re.search(
-        rf"^## {heading}\n```.*?\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
+    page = PAGE.read_text(encoding="utf-8")
+    found = re.search(rf"^## {heading}\n```.*?\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert found is not None, heading
     return found[1]
 
@@ -39,6 +39,7 @@ def example(heading: str) -> str:
 @pytest.fixture
 def environment(alice: Visitor, tmp_path: Path) -> dict[str, str]:
     """What the examples find in the environment, and the lab's CA where curl and Python look for it."""
+    assert shutil.which("curl"), "install curl: the examples of the documentation are run as they are written"
     wanted = {"note": "rest", "expires_in": 600, "scopes": ["servers!user", "access:servers!user"]}
     token = alice.hub("POST", "users/alice/tokens", json=wanted).raise_for_status().json()["token"]
     bundle = tmp_path / "ca.pem"
