@@ -99,6 +99,10 @@ class History:
         known = next((item for item in self.of(owner) if item.record.nonce == record.nonce), None)
         self.put(owner, replace(known or PastSession(record, None, now, wanted=True), job=job))
 
+    def drop(self, owner: Owner, record: SessionRecord) -> None:
+        """Forget a session that Slurm never had after all."""
+        self._keep(owner, tuple(item for item in self.of(owner) if item.record.nonce != record.nonce))
+
     def start(self, owner: Owner, now: float) -> None:
         """Note that the owner starts anew: how the last session ended is old news."""
         sessions = tuple(replace(item, told=True) for item in self.of(owner))

@@ -114,7 +114,9 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
 def _forget(service: Service, session: Session, item: Followed, job: Job | None) -> None:
     service.forget(item.record.nonce)
     owner = (item.user, item.server)
-    if job is not None:
+    if job is None:
+        service.history.drop(owner, item.record)
+    else:
         service.history.prove(owner, item.record, job, time.time())
         service.update_watch()
     row = _row(session, owner)

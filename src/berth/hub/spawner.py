@@ -103,11 +103,9 @@ class BerthSpawner(TellingSpawner):
         super().clear_state()
 
     def _remember(self, record: SessionRecord, job: Job | None) -> None:
-        """Put a session that is let go of into the history, unless Slurm may never have had it."""
-        if record.job_id is not None:
-            wished = record.phase == STOPPING
-            past = PastSession(record, job, closed_at=time.time(), wanted=wished)
-            self.service.history.put(self.owner, past)
+        """Put a session that is let go of into the history; one that Slurm refused has no record any more."""
+        past = PastSession(record, job, closed_at=time.time(), wanted=record.phase == STOPPING)
+        self.service.history.put(self.owner, past)
 
     def _save(self) -> None:
         self.job_id = str(self.record.job_id or "") if self.record else ""
