@@ -49,7 +49,7 @@ class Page:
     """Why what was sent is refused, by field."""
     notes: Mapping[str, Text] = field(default_factory=dict)
     """Why something else is chosen than what was asked for, by field."""
-    last_end: Text | str = ""
+    last_end: Text | None = None
     """Why the user's last session ended; empty: nothing to say."""
     estimate: Text | str = ""
     """When Slurm would start what was asked about; empty: nobody asked."""

@@ -220,7 +220,7 @@ async def test_without_accounting_a_job_is_over_when_the_controller_twice_does_n
     found = asking.snapshot.job(424242, "berth-x", "alice")
     assert found is not None
     assert found.ended
-    assert "accounting is inactive" in explain.ended(found)
+    assert "accounting is inactive" in str(explain.ended(found))
     # The other one is not listed, but the controller has it: it lives.
     assert asking.snapshot.job(424243, "berth-y", "alice") is None
     asking.watch = Watch()
@@ -276,3 +276,31 @@ async def test_messages_pass_the_pipe_whole() -> None:
     pipe.send(writer, "wake")
     assert await pipe.receive(reader) == asking.snapshot
     assert await pipe.receive(reader) == "wake"
+
+
+async def test_an_ended_job_that_the_queue_still_lists_is_asked_for_in_accounting_until_it_is_complete(
+    slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    asking = collector()
+    asking.watch = Watch(accounted=frozenset({3}))
+    await asking.round(woken=True)
+    found = asking.snapshot.accounted(3, "alice")
+    assert found is not None
+    assert found.usage_complete
+    assert slurm.count("sacct ") == 1
+    await asking.round(woken=True)
+    assert slurm.count("sacct ") == 1
+
+
+async def test_accounting_that_stays_behind_is_asked_more_and_more_rarely(
+    slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    asking = collector()
+    asking.watch = Watch(accounted=frozenset({424242, 424243}))
+    for _ in range(600):
+        await asking.round(woken=True)
+        slurm.clock += 5
+    # Fifty minutes: one question for both at a time, each pause twice the last one.
+    assert 5 < slurm.count("sacct ") < 15
