@@ -10,6 +10,7 @@ from typing import Any
 from berth.hub import assets, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
+from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.spawner import BerthSpawner
 
@@ -52,6 +53,7 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES
     # JupyterHub marks its other cookies as secure by itself when TLS stands in front.
     c.JupyterHub.tornado_settings = {"xsrf_cookie_kwargs": {"secure": True}}
+    c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 

@@ -135,6 +135,18 @@ class BerthSpawner(FormSpawner):
                 self._forget_unqueued(self.record)
             raise
 
+    @property
+    def requeued(self) -> bool:
+        """Whether Slurm runs the job of a session again that served before."""
+        job = self._job()
+        return self.record is not None and job is not None and self._launch(self.record).requeued(job)
+
+    def begin_again(self) -> None:
+        """Forget what a requeued session reported before; `finish_start` waits for its next report."""
+        job = self._job()
+        if self.record is not None and job is not None:
+            self._launch(self.record).begin_again(job)
+
     def _forget_unqueued(self, record: SessionRecord) -> None:
         self.service.forget(record.nonce)
         self.record = None

@@ -31,6 +31,8 @@ class SessionRecord:
     job_id: int | None = None
     port: int | None = None
     """Port that the session reported."""
+    restarts: int = 0
+    """How often Slurm had requeued the job when it was last looked at."""
 
     @property
     def job_name(self) -> str:
