@@ -10,7 +10,7 @@ import pytest
 
 from tests.lab import faults
 from tests.lab.cluster import CLUSTER, OPEN_NODE
-from tests.lab.faults import killed_hub, kept, kill_hub, processes, reached, settled
+from tests.lab.faults import kept, kill_hub, killed_hub, processes, reached, settled
 from tests.lab.machines import Machine
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import SMALL, ended, session_jobs, started
@@ -52,9 +52,10 @@ def catalogue_that_blocks(login: Machine) -> Iterator[None]:
 def test_before_the_record_is_committed(slurm: Slurm, login: Machine, alice: Visitor) -> None:
     before = slurm.known("alice")
     with catalogue_that_blocks(login):
-        asked = threading.Thread(target=lambda: pytest.raises(Exception, faults.start_by_api, alice, **SMALL))
+        asked = threading.Thread(target=faults.start_by_api, args=(alice,), kwargs=SMALL)
         asked.start()
-        found = until(lambda: (k := kept(login, "alice")).server and k, "a server without a record", 20)
+        until(lambda: kept(login, "alice").server, "a server", 20)
+        found = kept(login, "alice")
         assert found.tokens
         assert not found.session
         with killed_hub(login, alice):

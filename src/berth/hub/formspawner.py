@@ -12,6 +12,7 @@ from berth.hub import form, options
 
 if TYPE_CHECKING:
     from berth.hub.service import Service
+    from berth.hub.text import Text
 
 # Importing batchspawner adds its own entry to JupyterHub's API; ours (berth.hub.handlers) replaces it.
 default_handlers[:] = [entry for entry in default_handlers if entry[0] != r"/api/batchspawner"]
@@ -42,8 +43,6 @@ class FormSpawner(SlurmSpawner):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
         """Start with an untouched form."""
         super().__init__(**kwargs)
-        self.last_end = ""
-        """Why the last session ended, for the next page its user sees."""
         self._typed: dict[str, Any] = {}
         self._problems: dict[str, str] = {}
 
@@ -53,13 +52,18 @@ class FormSpawner(SlurmSpawner):
         service: Service = self.user.settings["berth"]
         return service
 
+    @property
+    def last_end(self) -> Text | None:
+        """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
+        return None
+
     async def get_options_form(self) -> str:
         """Return the form with what its user may choose from now."""
         typed, problems = self._typed, self._problems
         self._typed, self._problems = {}, {}
         offer = await self.service.offer(self.user.name)
         values, _ = offer.clean({**self._last_choice(), **typed})
-        return form.render(self.service, offer, values, problems, self.last_end)
+        return form.render(self.service, offer, values, problems, str(self.last_end or ""))
 
     def _last_choice(self) -> dict[str, Any]:
         stored = self.orm_spawner.user_options

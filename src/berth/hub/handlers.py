@@ -17,6 +17,7 @@ from tornado.web import StaticFileHandler
 
 from berth.hub import availability
 from berth.hub.assets import DIRECTORY
+from berth.hub.history_page import HistoryHandler
 from berth.hub.localized import LanguageHandler
 from berth.hub.spawner import BerthSpawner
 
@@ -137,6 +138,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),
     (r"/berth/api/availability", AvailabilityHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
+    (r"/berth/history", HistoryHandler),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
 ]

@@ -241,7 +241,7 @@ async def test_without_accounting_a_job_is_over_when_the_controller_twice_does_n
     found = asking.snapshot.job(424242, "berth-x", "alice")
     assert found is not None
     assert found.ended
-    assert "accounting is inactive" in explain.ended(found)
+    assert "accounting is inactive" in str(explain.ended(found))
     # The other one is not listed, but the controller has it: it lives.
     assert asking.snapshot.job(424243, "berth-y", "alice") is None
     asking.watch = Watch()

@@ -172,7 +172,8 @@ async def test_a_terminal_state_ends_the_session_and_says_why(stage: Stage) -> N
     await task
     stage.collector.publish(ended=(job(state="OUT_OF_MEMORY", exit_code=0),))
     assert await spawner.poll() == 0
-    assert "ran out of memory" in spawner.last_end
+    spawner.clear_state()
+    assert "ran out of memory" in str(spawner.last_end)
 
 
 async def test_a_job_that_ends_while_it_waits_fails_the_start_with_the_reason(stage: Stage) -> None:
