@@ -14,6 +14,7 @@ from jupyterhub import orm
 from sqlalchemy import inspect
 from traitlets import TraitError
 
+from berth.helper.client import Verdict
 from berth.hub import options
 from berth.hub.formspawner import BadOptions
 from berth.hub.history import PastSession
@@ -220,9 +221,11 @@ class BerthSpawner(TellingSpawner):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
-        await self.service.helper.cancel(self.user.name, record.job_id)
+        answer = await self.service.helper.cancel(self.user.name, record.job_id)
         deadline = time.monotonic() + STOP_SECONDS
         while not now and time.monotonic() < deadline:
+            if answer.verdict in {Verdict.UNKNOWN, Verdict.UNAVAILABLE}:
+                answer = await self.service.helper.cancel(self.user.name, record.job_id)
             job = self._job()
             if job is not None and job.ended:
                 return

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab import faults
-from tests.lab.cluster import CLUSTER, OPEN_NODE
-from tests.lab.faults import kept, kill_hub, killed_hub, processes, reached, settled
+from tests.lab.cluster import OPEN_NODE
+from tests.lab.hub import HUB_SECONDS, hub_answers, kill_hub, killed_hub
 from tests.lab.machines import Machine
 from tests.lab.notebook import Kernel
-from tests.lab.sessions import SMALL, ended, session_jobs, started
-from tests.lab.slurm import on
+from tests.lab.sessions import SMALL, session_jobs, started
+from tests.lab.slurm import full_nodes
 from tests.lab.waiting import until
+from tests.lab_faults import faults
+from tests.lab_faults.faults import kept, processes, reached, settled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,19 +24,10 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-pytestmark = pytest.mark.slow
 INDEX = "/opt/berth/releases/index.json"
 LOST_SECONDS = 180.0
 # Stops everything of a user as soon as there is something.
 FREEZE = "for n in $(seq 1200); do pkill -STOP -u {user} && exit 0; sleep 0.05; done; exit 1"
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(slurm: Slurm, login: Machine, alice: Visitor) -> Iterator[None]:
-    """Whatever happened, stopping leaves nothing: no job, no record, no token, no route."""
-    yield
-    ended(slurm, alice)
-    faults.gone(login, slurm, alice)
 
 
 @contextmanager
@@ -116,21 +108,6 @@ def test_when_slurm_has_the_job_and_the_hub_has_no_answer(
     assert slurm.known("alice") - before == {job_id}
 
 
-@contextmanager
-def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
-    """Nodes whose memory is taken by jobs of bob's; cancel them to make room."""
-    blockers: list[int] = []
-    try:
-        for node in CLUSTER:
-            options = (f"--mem={node.memory - 100}M", "--time=60", *on(node.name))
-            blockers += [slurm.submit("bob", *options, script="sleep 3600")]
-        for job_id in blockers:
-            slurm.wait_for(job_id, "RUNNING")
-        yield blockers
-    finally:
-        slurm.cancel(*blockers)
-
-
 def test_while_the_job_waits_in_the_queue(slurm: Slurm, login: Machine, alice: Visitor) -> None:
     with full_nodes(slurm) as blockers:
         job_id = started(slurm, alice)
@@ -191,7 +168,7 @@ def test_when_the_session_has_reported_and_the_proxy_has_no_route(
         else:
             log = "did not change the route of alice"
             until(lambda: log in login.journal("-30s", "berth-hub"), "a hub that went on", 30)
-    until(lambda: faults.hub_answers(alice), "a hub that answers", faults.HUB_SECONDS)
+    until(lambda: hub_answers(alice), "a hub that answers", HUB_SECONDS)
     alice.wait_ready()
     settled(login, slurm, alice)
     assert session_jobs(slurm, "alice") == [job_id]

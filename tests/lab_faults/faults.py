@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from tests.lab import pages
 from tests.lab.sessions import session_jobs
 from tests.lab.waiting import until
@@ -16,11 +14,12 @@ from tests.lab.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import httpx
+
     from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-HUB_SECONDS = 60.0
 SETTLED_SECONDS = 90.0
 HELPER_SOCKET = "/run/berth/helper.sock"
 COLLECTOR = "berth.hub.collect"
@@ -87,33 +86,6 @@ def reached(login: Machine, user: str, phase: str, seconds: float = 30.0) -> Kep
 
     until(lambda: kept(login, user).phase == phase, f"a record of {user} that is {phase}", seconds)
     return kept(login, user)
-
-
-def hub_answers(visitor: Visitor) -> bool:
-    """Whether the hub answers its API."""
-    try:
-        return visitor.http.get("/hub/api/").status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def kill_hub(login: Machine, visitor: Visitor) -> None:
-    """SIGKILL all of the hub at once, and wait for the one that systemd starts."""
-    with killed_hub(login, visitor):
-        pass
-
-
-@contextmanager
-def killed_hub(login: Machine, visitor: Visitor) -> Iterator[None]:
-    """The same, with a moment in between."""
-    before = login.property("berth-hub", "MainPID")
-    login.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "berth-hub")
-    yield
-    until(
-        lambda: login.property("berth-hub", "MainPID") not in {"0", before} and hub_answers(visitor),
-        "a new hub that answers",
-        HUB_SECONDS,
-    )
 
 
 @contextmanager
