@@ -164,7 +164,8 @@ def disagreements(login: Machine, slurm: Slurm, visitor: Visitor) -> list[str]:
         wrong.append(f"the API says {server}, Slurm has {jobs}")
     if server is not None and server["ready"] and jobs:
         page = told(visitor)
-        if f"Your session is running. Job {jobs[0]} " not in page or slurm.state(jobs[0]) != "RUNNING":
+        said = "Your session is running." in page and f"Job {jobs[0]} " in page
+        if not said or slurm.state(jobs[0]) != "RUNNING":
             wrong.append(f"the page says {page!r}, Slurm {slurm.job(jobs[0])}")
     return wrong
 
