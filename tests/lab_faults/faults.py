@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import httpx
 
 from tests.lab import pages
 from tests.lab.sessions import session_jobs
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import httpx
+    from collections.abc import Callable, Iterator
 
     from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
@@ -112,9 +114,9 @@ def stopped_unit(machine: Machine, *units: str) -> Iterator[None]:
 @contextmanager
 def deaf_helper(login: Machine) -> Iterator[None]:
     """A socket of the helper that takes requests, and nobody reads them."""
-    login.run("systemctl", "stop", "berth-helper.socket")
+    unit, socket = "lab-deaf-helper", "berth-helper.socket"
+    login.run("systemctl", "mask", "--quiet", "--runtime", "--now", socket)
     try:
-        unit = "lab-deaf-helper"
         login.run(
             "systemd-run",
             "--quiet",
@@ -130,7 +132,8 @@ def deaf_helper(login: Machine) -> Iterator[None]:
     finally:
         login.attempt("systemctl", "stop", unit)
         login.run("rm", "-f", HELPER_SOCKET)
-        login.run("systemctl", "start", "berth-helper.socket")
+        login.run("systemctl", "unmask", "--quiet", "--runtime", socket)
+        login.run("systemctl", "restart", socket)
 
 
 def processes(machine: Machine, name: str) -> list[str]:
@@ -193,6 +196,24 @@ def gone(login: Machine, slurm: Slurm, visitor: Visitor, seconds: float = SETTLE
     assert visitor.http.get("/").url.path.startswith("/hub/")
 
 
-def start_by_api(visitor: Visitor, **options: str) -> httpx.Response:
-    """Start a session as a program does, without a form."""
-    return visitor.hub("POST", f"users/{visitor.name}/server", content=json.dumps(options), timeout=60)
+def meanwhile(call: Callable[[], object]) -> threading.Thread:
+    """Do something that may be cut off, such as a request to a hub that is killed, while the test goes on."""
+
+    def attempt() -> None:
+        with contextlib.suppress(httpx.HTTPError):
+            call()
+
+    thread = threading.Thread(target=attempt)
+    thread.start()
+    return thread
+
+
+def start_by_api(visitor: Visitor, **options: str) -> threading.Thread:
+    """Start a session as a program does, without a form; the thread ends with the hub's answer."""
+    path = f"users/{visitor.name}/server"
+    return meanwhile(lambda: visitor.hub("POST", path, content=json.dumps(options), timeout=60))
+
+
+def stop_by_api(visitor: Visitor) -> threading.Thread:
+    """Stop a session as a program does; the thread ends with the hub's answer."""
+    return meanwhile(lambda: visitor.hub("DELETE", f"users/{visitor.name}/server", timeout=60))

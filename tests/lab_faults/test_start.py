@@ -44,8 +44,7 @@ def catalogue_that_blocks(login: Machine) -> Iterator[None]:
 def test_before_the_record_is_committed(slurm: Slurm, login: Machine, alice: Visitor) -> None:
     before = slurm.known("alice")
     with catalogue_that_blocks(login):
-        asked = threading.Thread(target=faults.start_by_api, args=(alice,), kwargs=SMALL)
-        asked.start()
+        asked = faults.start_by_api(alice, **SMALL)
         until(lambda: kept(login, "alice").server, "a server", 20)
         found = kept(login, "alice")
         assert found.tokens
@@ -172,4 +171,4 @@ def test_when_the_session_has_reported_and_the_proxy_has_no_route(
     alice.wait_ready()
     settled(login, slurm, alice)
     assert session_jobs(slurm, "alice") == [job_id]
-    until(lambda: alice.lab("GET", "kernels").status_code == 200, "a session that can be reached", 30)
+    until(lambda: alice.open_session().url.path.startswith("/user/alice/lab"), "an open session", 30)
