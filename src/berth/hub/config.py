@@ -11,6 +11,7 @@ from typing import Any
 from berth.hub import assets, footer, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
+from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.spawner import BerthSpawner
 
@@ -58,6 +59,7 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
         "xsrf_cookie_kwargs": {"secure": True},
         "slow_stop_timeout": SLOW_STOP_SECONDS,
     }
+    c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 

@@ -109,7 +109,7 @@ def _headline(record: SessionRecord | None, job: Job | None) -> tuple[Text, int]
 def _stage(job: Job) -> tuple[str, int]:
     """Return the key of the sentence for a job that Slurm lists, and how far its start is in percent."""
     if job.pending:
-        return "session.queued", 40
+        return ("session.requeued" if job.restarts else "session.queued"), 40
     if job.ended:
         return "session.completing", 100
     if job.state in STATES:
