@@ -15,7 +15,7 @@ from tests.bench.stage import ACCOUNT, ANSWER_SECONDS, MEMORY, login
 from tests.lab.cluster import COURSE, PARTITION
 from tests.lab.machines import lab
 from tests.lab.visitor import Visitor, trust
-from tests.lab.waiting import until
+from tests.lab.waiting import TooLateError, until
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +26,13 @@ AT_A_TIME: Final = 30
 REQUEST_SECONDS: Final = 120.0
 """How long a hub with that many requests may take for one."""
 START_SECONDS: Final = 240.0
+FAILURES: Final = (httpx.HTTPError, RuntimeError, TimeoutError, TooLateError)
+"""What a measurement notes in its table, instead of being ended by it."""
+
+
+def reason(error: BaseException) -> str:
+    """Why something failed, in one line."""
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 @dataclass(frozen=True)

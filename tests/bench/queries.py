@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.bench import page
-from tests.bench.hubs import Hub, small
+from tests.bench.hubs import FAILURES, Hub, reason, small
 from tests.bench.stage import ACCOUNT, MEMORY, USERS, cancel_jobs, login
 from tests.lab.cluster import CLUSTER, PARTITION
 from tests.lab.slurm import on
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 TITLE: Final = "Questions to Slurm in a minute"
 RUNNING: Final = (1, 10, 30)
@@ -32,41 +33,52 @@ NOTES: Final = f"""
   for Slurm.
 - waiting: sessions that were asked for while no node has memory for them.
 """
+COUNTERS: Final = {"slurmctld": ("sdiag",), "slurmdbd": ("sacctmgr", "show", "stats")}
+Key: TypeAlias = tuple[str, str, str]
+"""The sessions, whom was asked, and who asked."""
+Rates: TypeAlias = dict[str, float]
+"""Questions a minute by whom was asked."""
 _BY_USER: Final = re.compile(r"^\s+(\S+)\s*\(\s*\d+\)\s+count:\s*(\d+)", re.MULTILINE)
 
 
 def measure(hubs: Sequence[Hub], rounds: int) -> str:
     """Count for each hub, first with sessions that run, then with some that wait."""
-    kinds = [f"{count} running" for count in RUNNING] + [f"{WAITING} waiting"]
-    found: dict[str, dict[str, list[float]]] = {hub.name: {kind: [] for kind in kinds} for hub in hubs}
+    found: dict[Key, list[float]] = {}
+    failures: list[str] = []
     for number in range(1, rounds + 1):
-        for hub in hubs:
-            for kind, rate in [*_running(hub), *_waiting(hub)]:
-                found[hub.name][kind].append(rate)
-                print(f"queries {number}: {hub.name}, {kind}: {rate:.0f} a minute", flush=True)
-    return report(found, kinds, rounds)
+        for hub, ask in itertools.product(hubs, (_running, _waiting)):
+            try:
+                for kind, rates in ask(hub):
+                    for whom, rate in rates.items():
+                        found.setdefault((kind, whom, hub.name), []).append(rate)
+                    said = ", ".join(f"{whom} {rate:.0f}" for whom, rate in rates.items())
+                    print(f"queries {number}: {hub.name}, {kind}: {said} a minute", flush=True)
+            except FAILURES as error:
+                failures.append(f"- {hub.name} failed: {reason(error)}")
+                print(failures[-1], flush=True)
+    return report(found, [hub.name for hub in hubs], rounds, failures)
 
 
-def _running(hub: Hub) -> Iterator[tuple[str, float]]:
+def _running(hub: Hub) -> Iterator[tuple[str, Rates]]:
     people = USERS[: max(RUNNING)]
     wishes, started = small(people), 0
     try:
         for count in RUNNING:
             hub.start({user: wishes[user] for user in people[started:count]})
             started = count
-            yield f"{count} running", _rate(hub)
+            yield f"{count} running", _rates(hub)
     finally:
         hub.stop(people[:started])
         cancel_jobs()
 
 
-def _waiting(hub: Hub) -> Iterator[tuple[str, float]]:
+def _waiting(hub: Hub) -> Iterator[tuple[str, Rates]]:
     people = USERS[:WAITING]
     wishes = small(people)
     with _no_memory_left(USERS[-1]):
         try:
             hub.start(wishes, ready=False)
-            yield f"{WAITING} waiting", _rate(hub)
+            yield f"{WAITING} waiting", _rates(hub)
         finally:
             hub.stop(people)
 
@@ -94,38 +106,36 @@ def _no_memory_left(user: str) -> Iterator[None]:
         cancel_jobs()
 
 
-def _rate(hub: Hub) -> float:
+def _rates(hub: Hub) -> Rates:
     """Questions a minute from now on, after what is left of starts has calmed down."""
     time.sleep(3)
     before, began = _questions(hub), time.monotonic()
     time.sleep(WINDOW_SECONDS)
-    return (_questions(hub) - before) * 60 / (time.monotonic() - began)
+    after, minutes = _questions(hub), (time.monotonic() - began) / 60
+    return {whom: (after[whom] - before[whom]) / minutes for whom in after}
 
 
-def _questions(hub: Hub) -> int:
+def _questions(hub: Hub) -> dict[str, int]:
     names = hub.owners | set(USERS)
-    texts = (login().run("sdiag"), login().run("sacctmgr", "show", "stats"))
-    rows = [row for text in texts for row in _BY_USER.findall(text.partition("statistics by user")[2])]
-    return sum(int(count) for name, count in rows if name in names)
+    found = {}
+    for whom, command in COUNTERS.items():
+        rows = _BY_USER.findall(login().run(*command).partition("statistics by user")[2])
+        found[whom] = sum(int(count) for name, count in rows if name in names)
+    return found
 
 
-def report(found: dict[str, dict[str, list[float]]], kinds: Sequence[str], rounds: int) -> str:
+def report(
+    found: Mapping[Key, Sequence[float]], names: Sequence[str], rounds: int, failures: Sequence[str]
+) -> str:
     """Make the section of the page."""
-    own, *others = found
-    head = ("sessions", own, *(text for name in others for text in (name, "Berth / it")))
-    rows = [
-        (
-            kind,
-            page.spread(found[own][kind], 0),
-            *(
-                text
-                for name in others
-                for text in (
-                    page.spread(found[name][kind], 0),
-                    page.ratio(found[own][kind], found[name][kind]),
-                )
-            ),
-        )
-        for kind in kinds
-    ]
-    return page.section(TITLE, rounds, [head, *rows], NOTES)
+    own, *others = names
+    rows = [("sessions", "whom", own, *(text for name in others for text in (name, "Berth / it")))]
+    kinds = [*(f"{count} running" for count in RUNNING), f"{WAITING} waiting"]
+    for kind, whom in itertools.product(kinds, COUNTERS):
+        ours = found.get((kind, whom, own), [])
+        cells = [page.spread(ours, 0)]
+        for name in others:
+            theirs = found.get((kind, whom, name), [])
+            cells += [page.spread(theirs, 0), page.ratio(ours, theirs)]
+        rows.append((kind, whom, *cells))
+    return page.section(TITLE, rounds, rows, "\n".join([NOTES.strip(), *failures]))

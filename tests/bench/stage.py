@@ -66,13 +66,15 @@ def refuse_if_in_use() -> None:
 
 def cancel_jobs() -> None:
     """End all jobs of the benchmark's users and wait until they have left the queue."""
-    machine, names = login(), ",".join(USERS)
-    machine.attempt("scancel", "--quiet", f"--user={names}")
-    until(
-        lambda: not machine.attempt("squeue", "-h", f"--user={names}").stdout,
-        "an empty queue",
-        ANSWER_SECONDS,
-    )
+    machine = login()
+
+    def left() -> list[str]:
+        rows = machine.run("squeue", "-h", "-o", "%A %u").splitlines()
+        return [number for number, name in map(str.split, rows) if name in USERS]
+
+    if jobs := left():
+        machine.attempt("scancel", "--quiet", *jobs)
+        until(lambda: not left(), "the end of the benchmark's jobs", ANSWER_SECONDS)
 
 
 # --- users --------------------------------------------------------------------------------------------

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from tests.bench import floor, page
-from tests.bench.hubs import Hub, Wish
+from tests.bench.hubs import FAILURES, Hub, Wish, reason
 from tests.bench.stage import USERS, cancel_jobs, login
 from tests.bench.waiting import seconds_until, watched
-from tests.lab.waiting import TooLateError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,9 +58,9 @@ def measure(hubs: Sequence[Hub], rounds: int) -> str:
 def _record(trial: Callable[[], tuple[float, ...]], found: Found) -> str:
     try:
         total, *after = trial()
-    except (httpx.HTTPError, RuntimeError, TimeoutError, TooLateError) as error:
-        found.failures.append(str(error))
-        return f"failed: {error}"
+    except FAILURES as error:
+        found.failures.append(reason(error))
+        return f"failed: {reason(error)}"
     found.total.append(total)
     found.after += after
     return ", ".join(f"{seconds:.2f} s" for seconds in (total, *after))

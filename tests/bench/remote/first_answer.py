@@ -1,8 +1,8 @@
 """On a compute node: print when a user's session there first answers (Unix time), from outside of it.
 
 Run as root: `python3 first_answer.py UID PATH`, until the end of its standard input. Prints "ready" when it
-watches, then that time. A session that listens before it can answer (Berth's) and one that listens when it can
-(the peers') are judged alike: by their first answer.
+watches, then that time. A session that listens before it can answer (Berth's) and one that listens when it
+can (the peers') are judged alike: by their first answer.
 """
 
 import http.client

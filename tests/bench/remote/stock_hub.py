@@ -2,10 +2,11 @@
 
 # ruff: noqa: F821 - `c`, `get_config` and `load_subconfig` come from JupyterHub
 import os
+from pathlib import Path
 
 import batchspawner  # noqa: F401 - registers its API entry, as its documentation asks
 
-load_subconfig("hub.py")  # type: ignore[name-defined]
+load_subconfig("hub.py", path=str(Path(__file__).parent))  # type: ignore[name-defined]
 c = get_config()  # type: ignore[name-defined]
 
 BIN = f"{os.environ['BENCH_PREFIX']}/bin"
