@@ -16,7 +16,7 @@ from tests.lab.slurm import on
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 TITLE: Final = "Questions to Slurm in a minute"
 RUNNING: Final = (1, 10, 30)
@@ -117,11 +117,13 @@ def _rates(hub: Hub) -> Rates:
 
 def _questions(hub: Hub) -> dict[str, int]:
     names = hub.owners | set(USERS)
-    found = {}
-    for whom, command in COUNTERS.items():
-        rows = _BY_USER.findall(login().run(*command).partition("statistics by user")[2])
-        found[whom] = sum(int(count) for name, count in rows if name in names)
-    return found
+    return {whom: count(login().run(*command), names) for whom, command in COUNTERS.items()}
+
+
+def count(statistics: str, names: Collection[str]) -> int:
+    """Count the remote calls in the name of some users, as Slurm's two daemons list them."""
+    rows = _BY_USER.findall(statistics.partition("statistics by user")[2])
+    return sum(int(calls) for name, calls in rows if name in names)
 
 
 def report(
