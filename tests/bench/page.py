@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import statistics
+import textwrap
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,7 @@ def ratio(own: Sequence[float], other: Sequence[float]) -> str:
 
 
 def section(title: str, rounds: int, rows: Iterable[Sequence[str]], notes: str) -> str:
-    """A section: a table, whose first row is its head, and notes."""
+    """A section: a table, whose first row is its head, and notes (a list in Markdown)."""
     head, *body = [f"| {' | '.join(row)} |" for row in rows]
     columns = head.count("|") - 1
     machine = f"{os.cpu_count()} cores, {platform.machine()}, {time.strftime('%Y-%m-%d')}"
@@ -56,9 +57,14 @@ def section(title: str, rounds: int, rows: Iterable[Sequence[str]], notes: str) 
         "|" + "---|" * columns,
         *body,
         "",
-        notes.strip(),
+        *(_wrapped(note) for note in notes.strip().split("\n- ")),
     ]
     return "\n".join(lines)
+
+
+def _wrapped(note: str) -> str:
+    text = " ".join(note.removeprefix("- ").split())
+    return textwrap.fill(f"- {text}", 110, subsequent_indent="  ", break_long_words=False)
 
 
 def write(sections: Iterable[str], order: Sequence[str]) -> None:
