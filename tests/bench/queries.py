@@ -64,8 +64,8 @@ def _running(hub: Hub) -> Iterator[tuple[str, Rates]]:
     wishes, started = small(people), 0
     try:
         for count in RUNNING:
-            hub.start({user: wishes[user] for user in people[started:count]})
-            started = count
+            added, started = people[started:count], count
+            hub.start({user: wishes[user] for user in added})
             yield f"{count} running", _rates(hub)
     finally:
         hub.stop(people[:started])
