@@ -194,10 +194,10 @@ def _peer(hub: Hub, config: str) -> Iterator[None]:
         "BENCH_PASSWORD": hub.password,
         "BENCH_PROXY": _proxy_command(),
     }
-    machine.attempt("systemctl", "stop", unit)
+    _remove(unit)
     machine.run(
-        *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--property=RuntimeDirectory={unit}"),
-        *("--property=TimeoutStopSec=20", f"--working-directory=/run/{unit}"),
+        *("systemd-run", "--quiet", "--collect", f"--unit={unit}", f"--property=StateDirectory={unit}"),
+        *("--property=TimeoutStopSec=20", f"--working-directory=/var/lib/{unit}"),
         *(f"--setenv={key}={value}" for key, value in environment.items()),
         *(f"{PREFIX}/bin/jupyterhub", "-f", f"{REMOTE}/{config}"),
     )
@@ -205,7 +205,13 @@ def _peer(hub: Hub, config: str) -> Iterator[None]:
         with _running(hub):
             yield
     finally:
-        machine.attempt("systemctl", "stop", unit)
+        _remove(unit)
+
+
+def _remove(unit: str) -> None:
+    login().attempt("systemctl", "stop", unit)
+    # On the same kind of file system as Berth's: a database that writes to a disk makes its hub wait.
+    login().run("rm", "-rf", f"/var/lib/{unit}")
 
 
 def _url(port: int) -> str:
