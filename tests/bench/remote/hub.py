@@ -1,7 +1,7 @@
 """What both peers' hubs have in common; their own files load this one, then set their spawner.
 
 Runs as root on the lab's login node, beside Berth's own hub, with the same partition and the same nodes. All
-that it writes is in its working directory, which goes with its unit.
+that it writes is in its working directory.
 """
 
 # ruff: noqa: F821 - `c` and `get_config` come from JupyterHub
