@@ -85,7 +85,7 @@ def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
             }
             for choice in offer.choices[name]
         ],
-        "limit": _limit(offer, page.values, name),
+        "limit": _limit(offer, offer.rules.possible(page.values), name),
         "default": offer.text(name, offer.defaults[name]),
         "waits": waits or "",
     }

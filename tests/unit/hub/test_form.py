@@ -83,6 +83,15 @@ async def test_what_was_refused_is_said_at_its_field_and_stays_as_it_was_sent(st
     assert "lasts no longer" in at(page, "berth-time-problem")
 
 
+async def test_limits_beside_a_refused_choice_are_those_without_it(stage: Stage) -> None:
+    tell(stage, nodes=(node(cpus=2), node(name="cpu1", gpus={})))
+    with pytest.raises(BadOptions):
+        await stage.spawner.run_options_from_form({"gpus": ["a100:1"], "cores": ["4"]})
+    page = await shown(stage)
+    assert "At most 2 with these choices." in at(page, "berth-cores-hint")
+    assert "At most 4000 MiB with these choices." in at(page, "berth-memory-hint")
+
+
 async def test_the_last_choice_comes_again_and_what_is_gone_is_said(stage: Stage) -> None:
     stage.spawner.orm_spawner.user_options = {
         "cores": "2",
