@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.hub.text import say
 from berth.slurm import units
 
 if TYPE_CHECKING:
     from berth.hub.text import Text
+
+
+_MUCH: Final = 10 * 1024
+"""MiB from which nobody asks for single ones."""
 
 
 def duration(minutes: int) -> Text:
@@ -69,10 +73,10 @@ def amount_of(name: str, value: str) -> int:
 
 
 def shown(name: str, amount: int) -> str | Text:
-    """Return such a number for people."""
+    """Return such a number for people, as a limit: much memory is rounded down to whole GiB."""
     match name:
         case "memory":
-            return size(amount)
+            return size(amount if amount < _MUCH else amount // 1024 * 1024)
         case "time":
             return duration(amount)
         case _:

@@ -182,6 +182,13 @@ def test_times_are_said_in_words(minutes: int, said: str) -> None:
     assert str(words.duration(minutes)) == said
 
 
+@pytest.mark.parametrize(
+    ("mebibytes", "said"), [(500, "500 MiB"), (2048, "2 GiB"), (4000, "4000 MiB"), (515_000, "502 GiB")]
+)
+def test_limits_of_memory_are_said_in_the_unit_that_people_ask_in(mebibytes: int, said: str) -> None:
+    assert words.shown("memory", mebibytes) == said
+
+
 def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stage) -> None:
     site = Links.model_validate(
         {
