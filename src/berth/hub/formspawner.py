@@ -117,8 +117,10 @@ def fitting(offer: Offer, wanted: dict[str, Any]) -> tuple[dict[str, str], dict[
         if name in wrong and isinstance(value, str):
             chosen = offer.text(name, values[name])
             notes[name] = say("form.stale", label=LABELS[name], value=options.printable(value), choice=chosen)
-    if offer.missing is None and all(offer.choices.values()):
-        values, changed = offer.settled(values)
-        for name, sentence in changed.items():
-            notes[name] = say("form.adapted", sentence=sentence, choice=offer.text(name, values[name]))
-    return values, notes
+    if offer.missing is not None:
+        return values, {}
+    settled, changed = offer.settled(values)
+    for name, sentence in changed.items():
+        instead = say("form.adapted", sentence=sentence, choice=offer.text(name, settled[name]))
+        notes[name] = sentence if settled[name] == values[name] else instead
+    return settled, notes

@@ -106,9 +106,6 @@ class Offer:
         values, problems = self.clean(raw)
         if self.missing is not None:
             problems.setdefault("account", self.missing)
-        for name, label in LABELS.items():
-            if not self.choices[name]:
-                problems.setdefault(name, say("form.nothing", label=label))
         problems = problems or self.rules.problems(values)
         if problems:
             raise OptionsError(problems)

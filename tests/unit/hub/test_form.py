@@ -132,6 +132,13 @@ async def test_what_makes_a_session_wait_stands_at_its_field(stage: Stage) -> No
     assert "1 session or job running" in at(page, "berth-waits")
 
 
+async def test_a_full_queue_stands_at_the_account_before_anything_is_sent(stage: Stage) -> None:
+    tell(stage, qos={"normal": Qos("normal", limits={("user", "submit"): 1})}, jobs={7: job()})
+    note = at(await shown(stage), "berth-account-note")
+    assert note.startswith("You have 1 job in Slurm's queue")
+    assert "Chosen instead" not in note
+
+
 async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> None:
     row = Association("alice", "proj_a", None, is_default=True, limits={("job", "gres/gpu:a100"): 1})
     tell(stage, associations=(row,), reservations=(reservation(accounts=("proj_a",)),))

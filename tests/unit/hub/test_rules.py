@@ -161,6 +161,12 @@ def test_a_full_queue_is_found_before_slurm_refuses() -> None:
     assert problems(offer_of(replace(full, jobs={}))) == {}
 
 
+def test_a_field_without_any_choice_is_said_and_there_is_no_form() -> None:
+    shortest = limited(Qos("normal", limits={("job", "wall"): 10}))
+    assert str(offer_of(shortest).missing) == "Time: nothing can be chosen at the moment."
+    assert "nothing can be chosen" in problems(offer_of(shortest))["account"]
+
+
 def test_limits_of_jobs_may_be_those_of_one_account() -> None:
     row = Association(
         "alice", "proj_a", None, is_default=True, qos=("normal",), limits={("user", "submit"): 1}
