@@ -76,7 +76,7 @@ def test_a_reservation_leaves_its_nodes_its_accounts_and_its_time() -> None:
     assert found == {
         "account": "Slurm account: the reservation “course” is not for proj_a. "
         "Choose proj_b, or no reservation.",
-        "gpus": "GPU configuration: no node of the reservation “course” has 1 a100 GPU. Choose fewer.",
+        "gpus": "GPU configuration: no node of the reservation “course” has 1 a100 GPU. Choose others.",
         "time": "Time: at most 45 minutes; the reservation “course” lasts no longer. Ask for less.",
     }
 
