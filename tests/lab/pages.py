@@ -50,9 +50,13 @@ def text(response: httpx.Response) -> str:
 
 
 def form(response: httpx.Response, identity: str = "") -> Form:
-    """The form of that id, or the only one."""
+    """The form of that id, or the only one beside those at the foot of every page."""
     page = parse(response)
-    found = [item for item in page.find_all("form") if not identity or item.get("id") == identity]
+    found = [
+        item
+        for item in page.find_all("form")
+        if (item.get("id") == identity if identity else item.find_parent("footer") is None)
+    ]
     assert len(found) == 1, f"{len(found)} forms at {response.url}"
     tree = found[0]
     hidden = {str(item["name"]): str(item.get("value", "")) for item in tree.select("input[type=hidden]")}

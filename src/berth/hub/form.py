@@ -49,13 +49,18 @@ class Page:
     """Why what was sent is refused, by field."""
     notes: Mapping[str, Text] = field(default_factory=dict)
     """Why something else is chosen than what was asked for, by field."""
-    last_end: Text | str = ""
+    last_end: Text | None = None
     """Why the user's last session ended; empty: nothing to say."""
+    estimate: Text | str = ""
+    """When Slurm would start what was asked about; empty: nobody asked."""
+    base_url: str = "/hub/"
 
 
 def render(service: Service, offer: Offer, page: Page) -> str:
     """Return the HTML inside the form."""
     account = offer.rules.accounts.get(page.values["account"])
+    now = time.time()
+    table = availability.table(service.collector.snapshot, page.values["reservation"] or None)
     return _templates.get_template("form.html").render(
         labels=LABELS,
         groups=GROUPS,
@@ -64,7 +69,10 @@ def render(service: Service, offer: Offer, page: Page) -> str:
         fields={name: _field(offer, page, name) for name in LABELS} if offer.missing is None else {},
         data=json.dumps(_data(offer)) if offer.missing is None else "",
         waits=account.notes.get("", "") if account is not None else "",
-        table=availability.table(service.collector.snapshot, time.time()),
+        table=table,
+        age=availability.age(table.age_seconds(now)),
+        most=availability.most,
+        now=now,
         help=service.form.links.help_url(),
     )
 

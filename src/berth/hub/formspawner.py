@@ -56,10 +56,9 @@ class FormSpawner(SlurmSpawner):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
         """Start with an untouched form."""
         super().__init__(**kwargs)
-        self.last_end = ""
-        """Why the last session ended, for the next page its user sees."""
         self._typed: dict[str, Any] = {}
         self._problems: dict[str, Text] = {}
+        self._estimate: Text | str = ""
 
     @property
     def service(self) -> Service:
@@ -67,17 +66,34 @@ class FormSpawner(SlurmSpawner):
         service: Service = self.user.settings["berth"]
         return service
 
+    @property
+    def last_end(self) -> Text | None:
+        """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
+        return None
+
     async def get_options_form(self) -> str:
         """Return the form with what its user may choose from now."""
-        typed, problems = self._typed, self._problems
-        self._typed, self._problems = {}, {}
+        typed, problems, estimate = self._typed, self._problems, self._estimate
+        self._typed, self._problems, self._estimate = {}, {}, ""
         offer = await self.service.offer(self.user.name)
+        notes: dict[str, Text] = {}
         if problems:  # as it was sent: its user reads what to change
-            page = form.Page(offer.clean(typed)[0], problems=problems, last_end=self.last_end)
+            values, _ = offer.clean(typed)
         else:
             values, notes = fitting(offer, {**self._last_choice(), **typed})
-            page = form.Page(values, notes=notes, last_end=self.last_end)
+        page = form.Page(
+            values=values,
+            problems=problems,
+            notes=notes,
+            last_end=self.last_end,
+            estimate=estimate,
+            base_url=self.hub.base_url,
+        )
         return form.render(self.service, offer, page)
+
+    def show_again(self, typed: dict[str, Any], problems: dict[str, Text], estimate: Text | str = "") -> None:
+        """Fill the form in once more as it was, with what is wrong or with when it could start."""
+        self._typed, self._problems, self._estimate = typed, problems, estimate
 
     def _last_choice(self) -> dict[str, Any]:
         stored = self.orm_spawner.user_options

@@ -11,10 +11,12 @@ from bs4 import BeautifulSoup, Tag
 
 from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions
+from berth.hub.history import PastSession
 from berth.hub.options import LABELS
 from berth.hub.settings import Links
+from berth.hub.state import SessionRecord
 from berth.slurm.records import Association, Qos
-from tests.unit.hub.factories import FORM, PARTITION, job, node, reservation
+from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER
 
 if TYPE_CHECKING:
@@ -213,8 +215,9 @@ def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stag
     stage.collector.publish(job(reason="QOS&Max"))
     assert urls()[0] == "https://help.example.org/new?job=7&why=QOS%26Max"
     stage.collector.publish()
-    stage.spawner.last_end = "It ended?"
-    assert urls()[0] == "https://help.example.org/new?job=7&why=It%20ended%3F"
+    ended = PastSession(SessionRecord("0" * 32, 1, NOW, job_id=8), job(job_id=8, state="NODE_FAIL"), NOW)
+    stage.service.history.put(stage.spawner.owner, ended)
+    assert urls()[0] == "https://help.example.org/new?job=8&why=NODE_FAIL"
 
 
 @pytest.mark.parametrize(
