@@ -19,6 +19,7 @@ from berth.hub import availability
 from berth.hub.assets import DIRECTORY
 from berth.hub.history_page import HistoryHandler
 from berth.hub.localized import LanguageHandler
+from berth.hub.spawn_page import SpawnPage
 from berth.hub.spawner import BerthSpawner
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/api/availability", AvailabilityHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
     (r"/berth/history", HistoryHandler),
+    (r"/spawn", SpawnPage),
+    (r"/spawn/([^/]+)", SpawnPage),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
 ]
