@@ -84,7 +84,7 @@ def ended(job: Job, memory_choices: Sequence[int] = ()) -> Text:
 def _out_of_time(job: Job) -> Text:
     if not job.time_limit:
         return say("session.end_timeout")
-    return say("session.end_time_limit", limit=words.duration(job.time_limit * 60))
+    return say("session.end_time_limit", limit=words.elapsed(job.time_limit * 60))
 
 
 def _failed(job: Job) -> Text:

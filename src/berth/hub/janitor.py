@@ -28,6 +28,8 @@ CANCEL_SECONDS: Final = 30.0
 """Seconds between two attempts to cancel the same job."""
 NEVER_SUBMITTED_SECONDS: Final = 3600.0
 """A submission without an answer that no listing has shown for this long did not happen."""
+SESSION_NOTE: Final = "Server at "
+"""How JupyterHub begins the note of each token that it makes for a session."""
 PRUNE_SECONDS: Final = 3600.0
 """Seconds between two looks for past sessions that are too old to be kept."""
 
@@ -47,6 +49,21 @@ def restore(service: Service, session: Session) -> None:
             record = SessionRecord.from_dict(stored)
             service.follow(Followed(row.user.name, row.name, record, abandoned=True))
     service.update_watch()
+    session.commit()
+
+
+def revoke_strays(session: Session) -> None:
+    """Revoke the tokens of sessions that nobody knows: a hub was killed between making one and noting it.
+
+    Only at the start of the hub: later, JupyterHub may just be about to hand a new one to its session.
+    """
+    rows = session.query(orm.Spawner).filter(orm.Spawner.server_id.isnot(None))
+    known = {(row.state or {}).get("session", {}).get("token_id") for row in rows}
+    tokens = session.query(orm.APIToken).filter(orm.APIToken.note.startswith(SESSION_NOTE))
+    for token in tokens.filter(orm.APIToken.user_id.isnot(None)):
+        if token.id not in known:
+            log.warning("The token of a session of %s that nobody knows is revoked.", token.user.name)
+            session.delete(token)
     session.commit()
 
 

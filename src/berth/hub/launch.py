@@ -137,6 +137,15 @@ class Launch:
             collector.wake()
             await collector.changed(CHECK_SECONDS)
 
+    def requeued(self, job: Job) -> bool:
+        """Whether Slurm runs the job again, so that what was reported is no longer true."""
+        return job.restarts > self.record.restarts or (self.record.phase == READY and job.pending)
+
+    def begin_again(self, job: Job) -> None:
+        """Forget what the session reported before its job was requeued."""
+        self.record.phase, self.record.port, self.record.restarts = QUEUED, None, job.restarts
+        self.save()
+
     async def _until_reported(self) -> tuple[str, int]:
         limits, record = self.service.hub.session, self.record
         running_since: float | None = None
@@ -145,6 +154,9 @@ class Launch:
             if job is not None and job.ended:
                 said = say("session.ended_before_ready", job_id=job.job_id, why=explain.ended(job))
                 raise StartFailed(said, reason=job.state, job_id=job.job_id)
+            if job is not None and self.requeued(job):
+                self.begin_again(job)
+                running_since = None
             if job is not None and job.running:
                 if record.port is not None and job.nodes:
                     record.phase = READY
@@ -157,7 +169,7 @@ class Launch:
                         say("session.boot_timeout", job_id=job.job_id, seconds=seconds), "boot-timeout"
                     )
             elif time.time() - record.requested_at > limits.queue_timeout_seconds:
-                limit = words.duration(limits.queue_timeout_seconds)
+                limit = words.elapsed(limits.queue_timeout_seconds)
                 self._give_up(say("session.queue_timeout", limit=limit), "queue-timeout")
             await self.service.collector.changed(CHECK_SECONDS)
 

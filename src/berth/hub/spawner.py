@@ -14,6 +14,7 @@ from jupyterhub import orm
 from sqlalchemy import inspect
 from traitlets import TraitError
 
+from berth.helper.client import Verdict
 from berth.hub import options
 from berth.hub.formspawner import BadOptions
 from berth.hub.history import PastSession
@@ -145,6 +146,18 @@ class BerthSpawner(TellingSpawner):
                 self._forget_unqueued(self.record)
             raise
 
+    @property
+    def requeued(self) -> bool:
+        """Whether Slurm runs the job of a session again that served before."""
+        job = self._job()
+        return self.record is not None and job is not None and self._launch(self.record).requeued(job)
+
+    def begin_again(self) -> None:
+        """Forget what a requeued session reported before; `finish_start` waits for its next report."""
+        job = self._job()
+        if self.record is not None and job is not None:
+            self._launch(self.record).begin_again(job)
+
     def _forget_unqueued(self, record: SessionRecord) -> None:
         self.service.forget(record.nonce)
         self.record = None
@@ -206,9 +219,11 @@ class BerthSpawner(TellingSpawner):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
-        await self.service.helper.cancel(self.user.name, record.job_id)
+        answer = await self.service.helper.cancel(self.user.name, record.job_id)
         deadline = time.monotonic() + STOP_SECONDS
         while not now and time.monotonic() < deadline:
+            if answer.verdict in {Verdict.UNKNOWN, Verdict.UNAVAILABLE}:
+                answer = await self.service.helper.cancel(self.user.name, record.job_id)
             job = self._job()
             if job is not None and job.ended:
                 return

@@ -109,7 +109,7 @@ def _headline(record: SessionRecord | None, job: Job | None) -> tuple[Text, int]
 def _stage(job: Job) -> tuple[str, int]:
     """Return the key of the sentence for a job that Slurm lists, and how far its start is in percent."""
     if job.pending:
-        return "session.queued", 40
+        return ("session.requeued" if job.restarts else "session.queued"), 40
     if job.ended:
         return "session.completing", 100
     if job.state in STATES:
@@ -139,7 +139,7 @@ def _facts(job: Job, snapshot: Snapshot, now: float) -> list[Fact]:
         found.append(Fact(say("session.place"), said))
     if job.start_time and job.start_time > now:
         moment = words.moment(job.start_time, now)
-        later = words.duration(job.start_time - now)
+        later = words.elapsed(job.start_time - now)
         found.append(Fact(say("session.expected"), say("session.expected_at", moment=moment, later=later)))
     return found
 
@@ -167,6 +167,6 @@ def running(job: Job, now: float) -> Status:
         Fact(say("session.cores"), str(job.cpus)),
         Fact(say("session.memory"), words.size(job.memory_mib)),
         *([Fact(say("session.gpus"), str(gpus))] if gpus else []),
-        *([Fact(say("session.time_left"), words.duration(job.end_time - now))] if job.end_time else []),
+        *([Fact(say("session.time_left"), words.elapsed(job.end_time - now))] if job.end_time else []),
     ]
     return Status(say("session.running"), 100, tuple(found))

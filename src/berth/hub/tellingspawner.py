@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from berth.hub import explain, links, status
+from berth.hub import explain, status
 from berth.hub.formspawner import FormSpawner
 from berth.hub.launch import CHECK_SECONDS
 from berth.hub.text import say
@@ -88,7 +88,7 @@ class TellingSpawner(FormSpawner):
 
     def help_url(self, job_id: int | None = None, reason: str = "") -> str:
         """Return where to get help with a job; empty where the site gives no such link."""
-        return links.help_link(self.service.form.links, job_id, reason)
+        return self.service.form.links.help_url("" if job_id is None else str(job_id), reason)
 
     def progress_ready_hook(self, _spawner: object, event: dict[str, Any]) -> dict[str, Any]:
         """Say in the reader's language that the session is ready."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from berth.hub import explain, janitor
+from berth.hub.handlers.history import COLUMNS, cells
 from berth.hub.history import DAY_SECONDS, GIVE_UP_SECONDS, MAX_SESSIONS, History, PastSession
-from berth.hub.history_page import COLUMNS, cells
 from berth.hub.state import STOPPING, SessionRecord
 from berth.hub.text import say
 from berth.slurm import records

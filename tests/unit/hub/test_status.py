@@ -131,7 +131,7 @@ def test_sizes_are_exact_where_they_are_small(mebibytes: int, said: str) -> None
 
 
 def test_days_and_minutes_are_said() -> None:
-    assert [str(words.duration(s)) for s in (59, 3540, 90000)] == ["0 min", "59 min", "1 d 1 h"]
+    assert [str(words.elapsed(s)) for s in (59, 3540, 90000)] == ["0 min", "59 min", "1 d 1 h"]
 
 
 def test_a_moment_of_another_day_has_its_date() -> None:

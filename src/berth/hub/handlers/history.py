@@ -96,7 +96,7 @@ def _seconds(job: Job | None) -> int:
 def _lasted(job: Job | None) -> Text | str:
     if job is not None and job.ended and not job.nodes:
         return say("pages.never_started")
-    return words.duration(_seconds(job)) if job is not None and job.ended else NOTHING
+    return words.elapsed(_seconds(job)) if job is not None and job.ended else NOTHING
 
 
 def _cores(asked: int, job: Job | None) -> Text | str:
