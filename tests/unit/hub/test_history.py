@@ -256,7 +256,7 @@ def test_a_row_has_what_was_asked_and_used() -> None:
         cpus=2, start_time=int(NOW), end_time=int(NOW) + 3600, cpu_seconds=1800.0, peak_memory_mib=1500
     )
     row = shown(past(ended=used))
-    assert {name: row[name] for name in row if name != "started"} == {
+    assert {name: row[name] for name in row if name != "requested"} == {
         "lasted": "1 h 0 min",
         "job": "7",
         "node": "gpu1",
