@@ -69,6 +69,8 @@ class Hub:
         if user not in self._visitors:
             visitor = Visitor(user, self.trust, self.url)
             visitor.log_in(self.password).raise_for_status()
+            if visitor.server() is not None:
+                raise RuntimeError(f"{self.name}: a session of {user} was there before it was asked for")
             self._visitors[user] = visitor
         return self._visitors[user]
 
