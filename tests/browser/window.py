@@ -34,6 +34,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--force-prefers-reduced-motion",  # else a click may come while the page still scrolls
     f"--window-size={WIDTH},{HEIGHT}",
 )
 KEY_DIGEST = """

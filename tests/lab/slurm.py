@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.lab.cluster import PARTITION, RESERVED
+from tests.lab.cluster import CLUSTER, PARTITION, RESERVED
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.lab.machines import Machine
 
@@ -18,6 +19,8 @@ ACCOUNTS: Mapping[str, str] = {"alice": "proj_a", "bob": "proj_b"}
 """An account for the jobs that tests submit by hand."""
 START_SECONDS = 30.0
 END_SECONDS = 30.0
+OUT_OF_SERVICE = {"DOWN", "DRAIN", "FAIL", "MAINT", "PLANNED", "NOT", "UNKNOWN"}
+"""Words in a node's state (NOT_RESPONDING among them) of which each keeps jobs away."""
 ALIVE = {"PENDING", "CONFIGURING", "RUNNING", "COMPLETING", "SUSPENDED"}
 
 _FIELD = re.compile(r"(?:^|\s)([A-Za-z][A-Za-z_/:]*)=(\S*)")
@@ -113,6 +116,15 @@ class Slurm:
         """What `scontrol show node` says, the used GPUs (GresUsed) included."""
         return dict(_FIELD.findall(self.login.run("scontrol", "show", "node", "-d", "-o", name)))
 
+    def takes_jobs(self, name: str) -> bool:
+        """Whether a node is in service and answers: not drained, down, failing, or promised to a job."""
+        return not set(re.findall(r"[A-Z]+", self.node(name)["State"])) & OUT_OF_SERVICE
+
+    def free_memory(self, name: str) -> int:
+        """Memory of a node that no job holds, in MiB."""
+        node = self.node(name)
+        return int(node["RealMemory"]) - int(node["AllocMem"])
+
     def free_gpus(self, name: str) -> Counter[str]:
         """GPUs of a node that no job holds, by each type that it has; 0 where all are taken."""
         node = self.node(name)
@@ -126,6 +138,21 @@ class Slurm:
         listing = self.login.run("scontrol", "show", "reservation", "-o").splitlines()
         reservations = [dict(_FIELD.findall(line)) for line in listing if "ReservationName=" in line]
         return {item["Nodes"] for item in reservations if item["State"] == "ACTIVE"}
+
+
+@contextmanager
+def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
+    """Nodes whose memory is taken by jobs of bob's; cancel them to make room."""
+    blockers: list[int] = []
+    try:
+        for node in CLUSTER:
+            options = (f"--mem={node.memory - 100}M", "--time=60", *on(node.name))
+            blockers += [slurm.submit("bob", *options, script="sleep 3600")]
+        for job_id in blockers:
+            slurm.wait_for(job_id, "RUNNING")
+        yield blockers
+    finally:
+        slurm.cancel(*blockers)
 
 
 def _gpus(text: str) -> Counter[str]:

@@ -41,7 +41,8 @@ def counted(free: dict[str, dict[str, int]]) -> Table:
     table: Table = {}
     for kind, most in GPU_TYPES.items():
         numbers = Counter(gpus[kind] for gpus in free.values() if kind in gpus)
-        table[kind] = [numbers[n] if n <= most else None for n in range(COLUMNS)]
+        if numbers:
+            table[kind] = [numbers[n] if n <= most else None for n in range(COLUMNS)]
     without = sum(not gpus for gpus in free.values())
     if without:
         table[None] = [without, *[None] * (COLUMNS - 1)]
@@ -63,17 +64,17 @@ def expected(*held: tuple[str, str]) -> Table:
 
 
 def by_slurm(slurm: Slurm) -> Table:
-    """The same, read from scontrol."""
-    reserved = slurm.reserved_nodes()
-    free: dict[str, dict[str, int]] = {node.name: slurm.free_gpus(node.name) for node in CLUSTER}
-    for name in reserved:
+    """The same, read from scontrol; nodes that take no job are not in it."""
+    names = [node.name for node in CLUSTER if slurm.takes_jobs(node.name)]
+    free: dict[str, dict[str, int]] = {name: slurm.free_gpus(name) for name in names}
+    for name in slurm.reserved_nodes() & set(names):
         free[name] = dict.fromkeys(free[name], 0)
     return counted(free)
 
 
 def by_hub(document: dict[str, Any]) -> Table:
     """The same from the hub's answer."""
-    assert document["columns"] == list(range(COLUMNS))
+    assert not document["rows"] or document["columns"] == list(range(COLUMNS))
     table = {row["gpu_type"]: row["nodes"] for row in document["rows"]}
     assert len(table) == len(document["rows"])
     return table
@@ -157,9 +158,12 @@ def agreed(slurm: Slurm, visitor: Visitor, stream: Stream, wanted: Table) -> Non
     stream.wait_for(wanted)
     head, *rows = pages.table(visitor.form_page(), "berth-table")
     assert head[1:] == [f"{number} free" for number in range(COLUMNS)]
-    assert rows == [
+    assert [[title, *(cell.split()[0] for cell in cells)] for title, *cells in rows] == [
         [kind or "Nodes without GPU", *("–" if number is None else str(number) for number in numbers)]  # noqa: RUF001
         for kind, numbers in wanted.items()
+    ]
+    assert [[" ".join(cell.split()[1:]) for cell in cells] for _, *cells in rows] == [
+        row["details"] for row in document["rows"]
     ]
 
 
@@ -182,6 +186,17 @@ class Stream:
                     self._events.put(event)
         except (httpx.HTTPError, RuntimeError, OSError) as error:  # closed by us, or broken: the queue tells
             self._events.put({"broken": repr(error)})
+        else:
+            self._events.put({"broken": "the hub ended it"})
+
+    def next(self) -> dict[str, Any]:
+        """The next event."""
+        return self._events.get(timeout=FOLLOW_SECONDS)
+
+    def ended(self) -> bool:
+        """Whether the hub ends the stream soon."""
+        self._thread.join(timeout=FOLLOW_SECONDS)
+        return not self._thread.is_alive()
 
     def wait_for(self, wanted: Table) -> None:
         """Read events until one says what is expected."""

@@ -8,6 +8,7 @@ objects on standard input and snapshots on standard output (see `berth.hub.pipe`
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from berth.hub import pipe
 from berth.hub.ends import Ends
 from berth.hub.snapshot import Part, Snapshot, Watch
-from berth.slurm import capacity, client, records
+from berth.slurm import client, openings, records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +29,9 @@ RETRY_SECONDS = 5.0
 WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 ACCOUNTS_INTERVAL = 60.0
-"""Seconds between two readings of the associations, which change rarely."""
+"""Seconds between two readings of associations and QOS, which change rarely."""
+
+log = logging.getLogger("berth.collect")
 
 
 @dataclass
@@ -112,14 +115,26 @@ class Collector:
         asked_at = time.time()
         controller = await self._ask_controller()
         associations: list[records.Association] = []
+        qos: list[records.Qos] = []
         if controller.accounting:
             rights = await client.run(commands.associations(), self.timeout)
             defaults = await client.run(commands.default_accounts(), self.timeout)
             associations = records.parse_associations(rights, defaults)
-        self.snapshot = replace(self.snapshot, associations=tuple(associations), accounts_part=Part(asked_at))
+            qos = records.parse_qos(await client.run(commands.qos(), self.timeout))
+        self.snapshot = replace(
+            self.snapshot,
+            associations=tuple(associations),
+            qos={item.name: item for item in qos},
+            accounts_part=Part(asked_at),
+        )
 
-    async def round(self, *, woken: bool) -> bool:
-        """Ask what is due (the queue at once when woken); return whether anything was asked."""
+    async def round(
+        self, *, woken: bool, hand_over: Callable[[Snapshot], Awaitable[None]] | None = None
+    ) -> bool:
+        """Ask what is due (the queue at once when woken); return whether anything was asked.
+
+        Each answer is handed over before the next question: when Slurm is slow, nobody shall wait for all.
+        """
         kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
             (self._queue, "jobs_part", self._ask_queue, woken),
             (self._nodes, "nodes_part", self._ask_nodes, False),
@@ -133,26 +148,29 @@ class Collector:
             asked = True
             try:
                 await ask()
-            except client.SlurmError as error:
-                unanswered = replace(getattr(self.snapshot, part), error=str(error))
+            except Exception as error:  # an answer nobody thought of is none, and must not end the collector
+                if not isinstance(error, client.SlurmError):
+                    log.exception("An answer of Slurm cannot be used.")
+                unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
                 self.snapshot = replace(self.snapshot, **{part: unanswered})
                 kind.finished(started, failed=True)
             else:
                 kind.finished(started, failed=False)
-        if asked:
             self._count()
+            if hand_over is not None:
+                await hand_over(self.snapshot)
         return asked
 
     def _count(self) -> None:
         state = self.snapshot
-        rows = capacity.availability(
+        free = openings.count(
             state.nodes,
-            state.jobs.values(),
+            tuple(state.jobs.values()),
             state.reservations,
             shared_by=state.shared_by,
             now=time.time(),
         )
-        self.snapshot = replace(state, gpu_rows=tuple(rows))
+        self.snapshot = replace(state, openings=free)
 
     @property
     def next_due(self) -> float:
@@ -171,14 +189,16 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
             else:
                 woken.set()
 
+    async def hand_over(snapshot: Snapshot) -> None:
+        pipe.send(writer, snapshot)
+        await writer.drain()
+
     listener = asyncio.create_task(listen())
     while not listener.done():
         started = time.monotonic()
         was_woken = woken.is_set()
         woken.clear()
-        if await collector.round(woken=was_woken):
-            pipe.send(writer, collector.snapshot)
-            await writer.drain()
+        await collector.round(woken=was_woken, hand_over=hand_over)
         pause = asyncio.create_task(_until_due(collector, woken, started + WAKE_INTERVAL))
         await asyncio.wait({pause, listener}, return_when=asyncio.FIRST_COMPLETED)
         pause.cancel()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from berth.hub import assets, settings
+from berth.hub import assets, footer, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
+from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.spawner import BerthSpawner
 
 HTTP_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 5
+SLOW_STOP_SECONDS = 3
 
 
 def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' configuration object
@@ -22,6 +25,7 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     hub, form = settings.load(Path(directory))
     BerthHub.instance().service = Service(hub, form)
     _set_application(c, hub)
+    c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {"links": partial(footer.links, form.links)}
     c.JupyterHub.authenticator_class = HelperAuthenticator
     # The helper decides who may log in (group and lowest uid), so the hub does not decide again.
     c.Authenticator.allow_all = True
@@ -49,9 +53,13 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.concurrent_spawn_limit = 0
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
-    c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES
     # JupyterHub marks its other cookies as secure by itself when TLS stands in front.
-    c.JupyterHub.tornado_settings = {"xsrf_cookie_kwargs": {"secure": True}}
+    # After that long without the proof of an end, a stop goes on while its page says so.
+    c.JupyterHub.tornado_settings = {
+        "xsrf_cookie_kwargs": {"secure": True},
+        "slow_stop_timeout": SLOW_STOP_SECONDS,
+    }
+    c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 

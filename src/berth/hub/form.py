@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from berth.hub import availability
-from berth.hub.options import LABELS, Offer
+from berth.hub import availability, words
+from berth.hub.labels import LABELS
+from berth.hub.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from berth.hub.options import Offer
     from berth.hub.service import Service
+    from berth.hub.text import Text
+
+GROUPS: Final = (
+    (say("form.group_charge"), ("reservation", "account")),
+    (say("form.group_resources"), ("cores", "memory", "gpus", "time")),
+    (say("form.group_software"), ("release", "interface")),
+)
+"""The fields in the order of the form, with the heading that they stand under."""
+AMOUNTS: Final = ("cores", "memory", "gpus", "time")
+"""The fields whose choices are quantities."""
 
 _templates = Environment(
     loader=PackageLoader("berth.hub"),
@@ -22,27 +36,93 @@ _templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_templates.globals["say"] = say
 
 
-def render(
-    service: Service,
-    offer: Offer,
-    values: Mapping[str, str],
-    problems: Mapping[str, str],
-    last_end: str,
-) -> str:
-    """Return the HTML inside the form.
+@dataclass(frozen=True)
+class Page:
+    """What one showing of the form says besides the choices."""
 
-    `values` are chosen at first, `problems` are shown at their fields, `last_end` says why the user's last
-    session ended (empty: nothing to say).
-    """
+    values: Mapping[str, str]
+    """Chosen at first."""
+    problems: Mapping[str, Text] = field(default_factory=dict)
+    """Why what was sent is refused, by field."""
+    notes: Mapping[str, Text] = field(default_factory=dict)
+    """Why something else is chosen than what was asked for, by field."""
+    last_end: Text | None = None
+    """Why the user's last session ended; empty: nothing to say."""
+    estimate: Text | str = ""
+    """When Slurm would start what was asked about; empty: nobody asked."""
+    base_url: str = "/hub/"
+
+
+def render(service: Service, offer: Offer, page: Page) -> str:
+    """Return the HTML inside the form."""
+    account = offer.rules.accounts.get(page.values["account"])
+    now = time.time()
+    table = availability.table(service.collector.snapshot, page.values["reservation"] or None)
     return _templates.get_template("form.html").render(
         labels=LABELS,
+        groups=GROUPS,
         offer=offer,
-        missing=offer.missing,
-        values=values,
-        problems=problems,
-        last_end=last_end,
-        table=availability.table(service.collector.snapshot, time.time()),
-        links=service.form.links,
+        page=page,
+        fields={name: _field(offer, page, name) for name in LABELS} if offer.missing is None else {},
+        data=json.dumps(_data(offer)) if offer.missing is None else "",
+        waits=account.notes.get("", "") if account is not None else "",
+        table=table,
+        age=availability.age(table.age_seconds(now)),
+        most=availability.most,
+        now=now,
+        help=service.form.links.help_url(),
     )
+
+
+def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
+    """Return what a field shows: its menu, its limit under the values that are chosen, what makes it wait."""
+    account = offer.rules.accounts.get(page.values["account"])
+    reservation = offer.rules.reservations.get(page.values["reservation"])
+    waits = account.notes.get(name) if account is not None else None
+    if name == "reservation" and reservation is not None:
+        waits = reservation.note
+    return {
+        "choices": [
+            {
+                "value": choice.value,
+                "text": choice.text,
+                "amount": words.amount_of(name, choice.value) if name in AMOUNTS else None,
+            }
+            for choice in offer.choices[name]
+        ],
+        "limit": _limit(offer, page.values, name),
+        "default": offer.text(name, offer.defaults[name]),
+        "waits": waits or "",
+    }
+
+
+def _limit(offer: Offer, values: Mapping[str, str], name: str) -> Text | str:
+    if name not in AMOUNTS or not offer.choices[name]:
+        return ""
+    if name == "gpus":
+        fitting = (item.value for item in offer.choices[name])
+        counts = [
+            words.amount_of(name, value)
+            for value in fitting
+            if offer.rules.problem(name, {**values, name: value}) is None
+        ]
+        most: int | None = max(counts, default=0)
+    else:
+        most = offer.rules.most(name, values)
+    return "" if most is None else say("form.limit", most=words.shown(name, most))
+
+
+def _data(offer: Offer) -> dict[str, Any]:
+    """Return what `static/form.js` needs: the rules, and its sentences."""
+    return {
+        **offer.rules.to_dict(),
+        "texts": {
+            "limit": str(say("form.limit", most="{most}")),
+            "moved": str(say("form.moved", label="{label}", choice="{choice}")),
+            "filled": str(say("form.link_filled")),
+            "unknown": str(say("form.no_choice", label="{label}", value="{value}")),
+        },
+    }

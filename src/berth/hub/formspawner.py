@@ -9,9 +9,13 @@ from jupyterhub.apihandlers import default_handlers
 from tornado import web
 
 from berth.hub import form, options
+from berth.hub.labels import LABELS
+from berth.hub.text import ENGLISH, say
 
 if TYPE_CHECKING:
+    from berth.hub.options import Offer
     from berth.hub.service import Service
+    from berth.hub.text import Text
 
 # Importing batchspawner adds its own entry to JupyterHub's API; ours (berth.hub.handlers) replaces it.
 default_handlers[:] = [entry for entry in default_handlers if entry[0] != r"/api/batchspawner"]
@@ -21,19 +25,29 @@ class BadOptions(web.HTTPError):
     """Options were refused: status 400 and a sentence for each field."""
 
     def __init__(self, error: options.OptionsError) -> None:
-        """Keep the sentences for the page and for the API."""
+        """Keep the sentences for the page and for the API; the journal gets them in English."""
         super().__init__(400, str(error).replace("%", "%%"), reason="Bad options")
-        self.jupyterhub_message = str(error)
+        self.error = error
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What JupyterHub shows, in the language of the request."""
+        return self.error.jupyterhub_message
 
 
 class LinkOnlyFillsError(ValueError):
     """A link was opened: JupyterHub shows the form with this sentence above it, and starts nothing."""
 
-    jupyterhub_message = "The link filled in the form. Check it, then press Start."
+    sentence = say("form.link_filled")
 
     def __init__(self) -> None:
         """Say the same to whoever prints the error."""
-        super().__init__(self.jupyterhub_message)
+        super().__init__(self.sentence.in_language(ENGLISH))
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What JupyterHub shows, in the language of the request."""
+        return str(self.sentence)
 
 
 class FormSpawner(SlurmSpawner):
@@ -42,10 +56,9 @@ class FormSpawner(SlurmSpawner):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
         """Start with an untouched form."""
         super().__init__(**kwargs)
-        self.last_end = ""
-        """Why the last session ended, for the next page its user sees."""
         self._typed: dict[str, Any] = {}
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, Text] = {}
+        self._estimate: Text | str = ""
 
     @property
     def service(self) -> Service:
@@ -53,32 +66,75 @@ class FormSpawner(SlurmSpawner):
         service: Service = self.user.settings["berth"]
         return service
 
+    @property
+    def last_end(self) -> Text | None:
+        """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
+        return None
+
     async def get_options_form(self) -> str:
         """Return the form with what its user may choose from now."""
-        typed, problems = self._typed, self._problems
-        self._typed, self._problems = {}, {}
+        typed, problems, estimate = self._typed, self._problems, self._estimate
+        self._typed, self._problems, self._estimate = {}, {}, ""
         offer = await self.service.offer(self.user.name)
-        values, _ = offer.clean({**self._last_choice(), **typed})
-        return form.render(self.service, offer, values, problems, self.last_end)
+        notes: dict[str, Text] = {}
+        if problems:  # as it was sent: its user reads what to change
+            values, _ = offer.clean(typed)
+        else:
+            values, notes = fitting(offer, {**self._last_choice(), **typed})
+        page = form.Page(
+            values=values,
+            problems=problems,
+            notes=notes,
+            last_end=self.last_end,
+            estimate=estimate,
+            base_url=self.hub.base_url,
+        )
+        return form.render(self.service, offer, page)
+
+    def show_again(self, typed: dict[str, Any], problems: dict[str, Text], estimate: Text | str = "") -> None:
+        """Fill the form in once more as it was, with what is wrong or with when it could start."""
+        self._typed, self._problems, self._estimate = typed, problems, estimate
 
     def _last_choice(self) -> dict[str, Any]:
         stored = self.orm_spawner.user_options
-        return dict(stored) if isinstance(stored, dict) else {}
+        return {name: value for name, value in dict(stored).items() if name in LABELS} if stored else {}
 
     async def run_options_from_form(self, form_data: dict[str, list[Any]]) -> dict[str, str]:
         """Validate the submitted form; what was typed is kept for the page that shows the problems."""
         raw = options.single_values({k: v for k, v in form_data.items() if k != "_xsrf"})
         self._typed = raw
+        try:
+            return await self.checked(raw)
+        except BadOptions as error:
+            self._problems = error.error.problems
+            raise
+
+    async def checked(self, raw: dict[str, Any]) -> dict[str, str]:
+        """Return a value for every field, or raise BadOptions: for the form and the REST API alike."""
         offer = await self.service.offer(self.user.name)
-        values, problems = offer.clean(raw)
         try:
             offer.validate(raw)
         except options.OptionsError as error:
-            self._problems = problems or error.problems
             raise BadOptions(error) from error
-        return values
+        return offer.clean(raw)[0]
 
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
         """Refuse to start from a link: a link only fills the form."""
         self._typed = options.single_values(query)
         raise LinkOnlyFillsError
+
+
+def fitting(offer: Offer, wanted: dict[str, Any]) -> tuple[dict[str, str], dict[str, Text]]:
+    """Return values that can be had, as near to `wanted` as can be, and a word about each that is another."""
+    values, wrong = offer.clean(wanted)
+    notes: dict[str, Text] = {}
+    for name in LABELS:
+        value = wanted.get(name)
+        if name in wrong and isinstance(value, str):
+            chosen = offer.text(name, values[name])
+            notes[name] = say("form.stale", label=LABELS[name], value=options.printable(value), choice=chosen)
+    if offer.missing is None and all(offer.choices.values()):
+        values, changed = offer.settled(values)
+        for name, sentence in changed.items():
+            notes[name] = say("form.adapted", sentence=sentence, choice=offer.text(name, values[name]))
+    return values, notes

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from berth.hub import words
 from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
-from berth.slurm import units
+from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
+from berth.hub.rules import Rules
+from berth.hub.text import say
+from berth.slurm import qos
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from berth.hub.settings import FormSettings
     from berth.hub.snapshot import Snapshot
+    from berth.hub.text import Text
     from berth.releases.catalogue import Release
-    from berth.slurm.records import Reservation
+    from berth.slurm.records import Association, Reservation
 
 
 @dataclass(frozen=True)
@@ -33,41 +38,51 @@ def compute(
     now: float,
 ) -> Offer:
     """Compute what `person` may choose from at the Unix time `now`."""
-    accounts = snapshot.accounts_of(person.name)
-    usable = [
-        item
-        for item in snapshot.reservations
-        if item.end > now
-        and item.partition in {None, "", snapshot.partition.name if snapshot.partition else None}
-        and item.may_use(person.name, accounts, person.groups)
-    ]
+    accounts = accounts_of(person.name, snapshot)
+    reservations = reservation_rules(person.name, person.groups, snapshot, accounts, now)
+    rules = Rules(
+        shapes=snapshot.shapes,
+        accounts={name: account_rules(person.name, snapshot, item) for name, item in accounts.items()},
+        reservations={item.name: rule for item, rule in reservations},
+    )
     choices = {
-        "reservation": (
-            Choice(NO_RESERVATION, "None"),
-            *(Choice(item.name, reservation_text(item, now)) for item in usable),
+        "reservation": _reservations([item for item, _ in reservations], now),
+        "account": tuple(Choice(name, name or _no_account(snapshot)) for name in accounts),
+        "cores": tuple(
+            Choice(str(n), str(n)) for n in settings.cores.choices if n > 0 and _any(rules, "cores", n)
         ),
-        "account": _accounts(snapshot, accounts),
-        "cores": tuple(Choice(str(n), str(n)) for n in _cores(snapshot, settings)),
-        "memory": tuple(Choice(text, size_text(text)) for text in _memory(snapshot, settings)),
-        "gpus": _gpus(snapshot, settings),
-        "time": tuple(Choice(text, time_text(text)) for text in _times(snapshot, settings)),
+        "memory": tuple(
+            Choice(text, words.size(amount))
+            for text in settings.memory.choices
+            if _any(rules, "memory", amount := words.amount_of("memory", text))
+        ),
+        "gpus": _gpus(rules, settings),
+        "time": tuple(
+            Choice(text, words.duration(amount))
+            for text in settings.time.choices
+            if _any(rules, "time", amount := words.amount_of("time", text))
+        ),
         "release": tuple(Choice(item.name, release_text(item)) for item in releases),
         "interface": tuple(Choice(item.name, item.title) for item in settings.interfaces),
     }
     wanted = {
-        "reservation": NO_RESERVATION,
         "cores": str(settings.cores.default),
         "memory": settings.memory.default,
         "gpus": str(settings.gpus.default),
         "time": settings.time.default,
     }
-    return Offer(
+    offer = Offer(
         choices=choices,
         defaults={name: _default(entries, wanted.get(name, "")) for name, entries in choices.items()},
         releases=tuple(releases),
-        complete=snapshot.complete,
-        hints=_hints(snapshot, charged=bool(accounts)),
+        hints=_hints(snapshot, accounts),
+        rules=rules,
+        missing=obstacle(person.name, person.groups, snapshot)
+        or (None if releases else say("form.no_release")),
     )
+    if not all(choices.values()):
+        return offer
+    return replace(offer, defaults=offer.settled(offer.defaults)[0])
 
 
 def _default(entries: Sequence[Choice], wanted: str) -> str:
@@ -78,99 +93,65 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
     return entries[0].value if entries else ""
 
 
-def _accounts(snapshot: Snapshot, accounts: Sequence[str]) -> tuple[Choice, ...]:
-    """Return the user's accounts; one entry without an account where Slurm asks for none."""
-    controller = snapshot.controller
-    if accounts or controller is None or controller.associations:
-        return tuple(Choice(name, name) for name in accounts)
-    return (Choice(NO_ACCOUNT, "None" if controller.accounting else "None: accounting is inactive"),)
+def _any(rules: Rules, name: str, amount: int) -> bool:
+    """Tell whether some node has so much, and some account allows it."""
+    resource = {"cores": qos.CPU, "memory": qos.MEMORY}.get(name)
+    allowed = [
+        item.enforced.most(resource) if resource else item.enforced.minutes
+        for item in rules.accounts.values()
+    ]
+    has = {
+        "cores": [shape.cores for shape in rules.shapes],
+        "memory": [shape.memory_mib for shape in rules.shapes],
+    }
+    return any(limit is None or amount <= limit for limit in allowed or [None]) and (
+        name not in has or not rules.shapes or amount <= max(has[name])
+    )
 
 
-def _cores(snapshot: Snapshot, settings: FormSettings) -> list[int]:
-    most = max((node.cpus for node in snapshot.nodes), default=None)
-    return [n for n in settings.cores.choices if n > 0 and (most is None or n <= most)]
-
-
-def _memory(snapshot: Snapshot, settings: FormSettings) -> list[str]:
-    most = max((node.memory_mib for node in snapshot.nodes), default=None)
-    return [text for text in settings.memory.choices if most is None or units.mebibytes(text) <= most]
-
-
-def _times(snapshot: Snapshot, settings: FormSettings) -> list[str]:
-    most = snapshot.partition.max_time if snapshot.partition else None
-    return [text for text in settings.time.choices if most is None or (units.minutes(text) or 0) <= most]
-
-
-def _gpus(snapshot: Snapshot, settings: FormSettings) -> tuple[Choice, ...]:
+def _gpus(rules: Rules, settings: FormSettings) -> tuple[Choice, ...]:
     """One entry for each type and count that one node can give: `0`, `a100:1`, `:1` (no type)."""
     most: dict[str, int] = {}
-    for node in snapshot.nodes:
-        for gpu_type, count in node.gpus.items():
+    for shape in rules.shapes:
+        for gpu_type, count in shape.gpus.items():
             most[gpu_type] = max(most.get(gpu_type, 0), count)
-    entries = [Choice("0", "No GPU")] if 0 in settings.gpus.choices else []
-    for gpu_type, count in sorted(most.items()):
-        name = f"{gpu_type} GPU" if gpu_type else "GPU"
-        entries += [
-            Choice(f"{gpu_type}:{n}", f"{n} {name}{'s' if n > 1 else ''}")
-            for n in settings.gpus.choices
-            if 0 < n <= count
-        ]
-    return tuple(entries)
-
-
-def _hints(snapshot: Snapshot, *, charged: bool) -> dict[str, str]:
-    most_cores = max((node.cpus for node in snapshot.nodes), default=0)
-    most_memory = max((node.memory_mib for node in snapshot.nodes), default=0)
-    most_time = snapshot.partition.max_time if snapshot.partition else None
-    shared = (
-        f"Up to {snapshot.shared_by} users may share a core when the system is full."
-        if snapshot.shared_by > 1
-        else "Cores are yours alone."
-    )
-    charge = "The account that the session is charged to."
-    if snapshot.controller is not None and not snapshot.controller.accounting:
-        charge = "Accounting is inactive at present: no session is charged to anybody."
-    elif not charged:
-        charge = "You belong to no account: the session is recorded without one."
-    return {
-        "reservation": "Leave “None” unless you were given one, for example for a course.",
-        "account": charge,
-        "cores": f"At most {most_cores} on one node. {shared}",
-        "memory": f"At most {mebibytes_text(most_memory)} on one node; memory is yours alone.",
-        "gpus": "GPUs are yours alone: stop the session when you are done, so that others can use them.",
-        "time": "The session lives this long, whether the browser is open or not."
-        + (f" At most {duration_text(most_time)}." if most_time else ""),
-        "release": "The newest is first. Versions inside a release never change.",
-        "interface": "What opens first.",
-    }
-
-
-def duration_text(minutes: int) -> str:
-    """Return minutes in words: `1 hour 30 minutes`."""
-    days, rest = divmod(minutes, 1440)
-    hours, left = divmod(rest, 60)
-    parts = [
-        f"{number} {unit}{'s' if number > 1 else ''}"
-        for number, unit in ((days, "day"), (hours, "hour"), (left, "minute"))
-        if number
+    entries = [("", 0)] if 0 in settings.gpus.choices else []
+    entries += [
+        (kind, n) for kind, count in sorted(most.items()) for n in settings.gpus.choices if 0 < n <= count
     ]
-    return " ".join(parts) or "0 minutes"
+    return tuple(
+        Choice(f"{kind}:{count}" if count else "0", words.gpus(kind, count))
+        for kind, count in entries
+        if not rules.accounts or any(item.allows_gpus(kind, count) for item in rules.accounts.values())
+    )
 
 
-def time_text(text: str) -> str:
-    """Return a Slurm time in words."""
-    return duration_text(units.minutes(text) or 0)
+def _no_account(snapshot: Snapshot) -> Text:
+    accounting = snapshot.controller is not None and snapshot.controller.accounting
+    return say("form.none") if accounting else say("form.none_inactive")
 
 
-def size_text(text: str) -> str:
-    """Return a Slurm size for people: `8 GiB`."""
-    return mebibytes_text(units.mebibytes(text))
-
-
-def mebibytes_text(mebibytes: int) -> str:
-    """Return a number of mebibytes for people."""
-    whole, rest = divmod(mebibytes, 1024)
-    return f"{whole} GiB" if whole and not rest else f"{mebibytes} MiB"
+def _hints(snapshot: Snapshot, accounts: Mapping[str, Association | None]) -> dict[str, Text]:
+    shared = (
+        say("form.hint_shared", users=snapshot.shared_by)
+        if snapshot.shared_by > 1
+        else say("form.hint_alone")
+    )
+    charge = say("form.hint_account")
+    if snapshot.controller is not None and not snapshot.controller.accounting:
+        charge = say("form.hint_inactive")
+    elif NO_ACCOUNT in accounts:
+        charge = say("form.hint_uncharged")
+    return {
+        "reservation": say("form.hint_reservation"),
+        "account": charge,
+        "cores": shared,
+        "memory": say("form.hint_memory"),
+        "gpus": say("form.hint_gpus"),
+        "time": say("form.hint_time"),
+        "release": say("form.hint_release"),
+        "interface": say("form.hint_interface"),
+    }
 
 
 def release_text(release: Release) -> str:
@@ -179,10 +160,14 @@ def release_text(release: Release) -> str:
     return f"{release.name} ({inside})"
 
 
-def reservation_text(reservation: Reservation, now: float) -> str:
+def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choice, ...]:
+    entries = (Choice(item.name, _reservation_text(item, now)) for item in reservations)
+    return (Choice(NO_RESERVATION, say("form.none")), *entries)
+
+
+def _reservation_text(reservation: Reservation, now: float) -> Text | str:
     """Return a reservation with its start when it is still to come."""
     if reservation.start <= now:
         return reservation.name
-    days, rest = divmod(int(reservation.start - now), 86400)
-    wait = f"{days} d {rest // 3600} h" if days else f"{rest // 3600} h {rest % 3600 // 60} min"
-    return f"{reservation.name} (starts in {wait})"
+    wait = words.until(reservation.start - now)
+    return say("form.reservation_later", name=reservation.name, wait=wait)

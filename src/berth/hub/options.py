@@ -11,43 +11,50 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.hub import words
+from berth.hub.labels import LABELS
+from berth.hub.rules import ORDER
+from berth.hub.text import ENGLISH, say
 from berth.slurm import units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from berth.hub.rules import Rules
+    from berth.hub.text import Text
     from berth.releases.catalogue import Release
+
+__all__ = [
+    "LABELS",
+    "MAX_LENGTH",
+    "Choice",
+    "Offer",
+    "OptionsError",
+    "SessionOptions",
+    "printable",
+    "single_values",
+]
 
 NO_RESERVATION: Final = ""
 NO_ACCOUNT: Final = ""
 MAX_LENGTH: Final = 128
 """Characters of one value; no name that Slurm accepts here is longer."""
-
-LABELS: Final = {
-    "reservation": "Slurm reservation",
-    "account": "Slurm account",
-    "cores": "Number of cores",
-    "memory": "Memory",
-    "gpus": "GPU configuration",
-    "time": "Time",
-    "release": "Backend environment",
-    "interface": "User interface",
-}
-"""The fields in the order of the form, and how users know them."""
+SHOWN_LENGTH: Final = 40
+"""Characters of a rejected value that a sentence repeats."""
 
 
 class OptionsError(Exception):
     """Options that cannot be used; `problems` maps each field to a sentence."""
 
-    def __init__(self, problems: Mapping[str, str]) -> None:
-        """Keep the sentences by field; the text of the error is all of them."""
+    def __init__(self, problems: Mapping[str, Text]) -> None:
+        """Keep the sentences by field; the text of the error is all of them, in English for the journal."""
         self.problems = dict(problems)
-        super().__init__(" ".join(self.problems.values()))
+        super().__init__(" ".join(sentence.in_language(ENGLISH) for sentence in self.problems.values()))
 
     @property
     def jupyterhub_message(self) -> str:
-        """The text that JupyterHub shows to the user."""
-        return str(self)
+        """The text that JupyterHub shows to the user, in the language of the request."""
+        return " ".join(str(sentence) for sentence in self.problems.values())
 
 
 @dataclass(frozen=True)
@@ -55,7 +62,7 @@ class Choice:
     """One entry of a menu."""
 
     value: str
-    text: str
+    text: Text | str
 
 
 @dataclass(frozen=True)
@@ -80,25 +87,14 @@ class Offer:
 
     choices: Mapping[str, tuple[Choice, ...]]
     defaults: Mapping[str, str]
+    """A choice of each field (`""` where it has none); all of them can be had together."""
     releases: tuple[Release, ...]
-    complete: bool
-    """Whether Slurm has answered every kind of question at least once."""
-    hints: Mapping[str, str]
-    """The limits and rules of a field, as a sentence under it."""
-
-    @property
-    def missing(self) -> str:
-        """A sentence when no session can be started at all, else empty."""
-        if not self.complete:
-            return "Slurm has not answered yet, so nothing can be offered. Reload this page in a moment."
-        if not self.choices["account"]:
-            return (
-                "You have no Slurm account on this cluster that may use the interactive partition. "
-                "Ask the person who leads your project, or the support, to add you to one."
-            )
-        if not self.choices["release"]:
-            return "No release is installed yet. The operators must publish one first."
-        return ""
+    hints: Mapping[str, Text]
+    """The rules of a field, as a sentence under it."""
+    rules: Rules
+    """What can be had together."""
+    missing: Text | None = None
+    """A sentence when no session can be started at all."""
 
     def validate(self, raw: Mapping[str, Any]) -> SessionOptions:
         """Return the options for `raw` (text by field; a missing field means its default).
@@ -106,59 +102,78 @@ class Offer:
         Raises OptionsError with a sentence for each wrong or unknown field.
         """
         values, problems = self.clean(raw)
-        if self.missing:
+        if self.missing is not None:
             problems.setdefault("account", self.missing)
         for name, label in LABELS.items():
             if not self.choices[name]:
-                problems.setdefault(name, f"{label}: nothing can be chosen at the moment.")
+                problems.setdefault(name, say("form.nothing", label=label))
+        problems = problems or self.rules.problems(values)
         if problems:
             raise OptionsError(problems)
-        gpu_type, _, gpus = values["gpus"].rpartition(":")
-        minutes = units.minutes(values["time"])
-        if minutes is None:  # settings refuse "UNLIMITED" as a choice
-            raise OptionsError({"time": "Time: choose a limit."})
+        gpu_type, gpus = words.split_gpus(values["gpus"])
         return SessionOptions(
             reservation=values["reservation"] or None,
             account=values["account"] or None,
             cores=int(values["cores"]),
             memory_mib=units.mebibytes(values["memory"]),
-            gpus=int(gpus),
+            gpus=gpus,
             gpu_type=gpu_type or None,
-            minutes=minutes,
+            minutes=words.amount_of("time", values["time"]),
             release=next(item for item in self.releases if item.name == values["release"]),
             interface=values["interface"],
         )
 
-    def clean(self, raw: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
-        """Return (values of every field, sentences about the fields that are wrong)."""
+    def clean(self, raw: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Text]]:
+        """Return (values of every field, sentences about the fields that are wrong by themselves)."""
         values = dict(self.defaults)
         problems = {
-            name: f"{_printable(name)} is not an option of this service."
-            for name in raw
-            if name not in LABELS
+            printable(name): say("form.unknown", name=printable(name)) for name in raw if name not in LABELS
         }
         for name, label in LABELS.items():
             if name not in raw:
                 continue
             text = raw[name]
             if not isinstance(text, str) or len(text) > MAX_LENGTH:
-                problems[name] = f"{label}: send one short text value."
-            elif text not in {choice.value for choice in self.choices[name]}:
-                problems[name] = f"{label}: {_printable(text)} is not one of the choices."
+                problems[name] = say("form.one_text", label=label)
+            elif all(text != choice.value for choice in self.choices[name]):
+                problems[name] = say("form.no_choice", label=label, value=printable(text))
             else:
                 values[name] = text
         return values, problems
 
+    def settled(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Text]]:
+        """Return values that can be had together, near to these, and what was wrong with the others.
 
-def _printable(text: object) -> str:
-    """Quote a rejected value for a sentence: control and separator characters shown, length bounded."""
-    shown = "".join(
+        `values` has a choice for every field.
+        """
+        found, changed = dict(values), {}
+        for name in ORDER:
+            sentence = self.rules.problem(name, found)
+            if sentence is not None:
+                changed[name] = sentence
+                found[name] = self._instead(name, found)
+        return found, changed
+
+    def _instead(self, name: str, values: Mapping[str, str]) -> str:
+        """Return the default, or else the highest choice that can be had; what is chosen where none can."""
+        for choice in [self.defaults[name], *(item.value for item in reversed(self.choices[name]))]:
+            if choice and self.rules.problem(name, {**values, name: choice}) is None:
+                return choice
+        return values[name]
+
+    def text(self, name: str, value: str) -> Text | str:
+        """Return what the menu of a field shows for a choice; empty for none."""
+        return next((choice.text for choice in self.choices[name] if choice.value == value), "")
+
+
+def printable(text: object) -> str:
+    """Return a rejected value for a sentence: control and separator characters shown, length bounded."""
+    return "".join(
         character
         if unicodedata.category(character)[0] not in "CZ" or character == " "
         else "\N{REPLACEMENT CHARACTER}"
-        for character in str(text)[:40]
+        for character in str(text)[:SHOWN_LENGTH]
     )
-    return f"“{shown}”"
 
 
 def single_values(form: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 from berth.helper.client import HelperClient
 from berth.hub import offer
+from berth.hub.availability import Documents
 from berth.hub.collector import CollectorClient
+from berth.hub.estimate import Estimator
+from berth.hub.history import History
 from berth.hub.snapshot import Watch
+from berth.hub.streams import Streams
 from berth.releases import catalogue
 
 if TYPE_CHECKING:
@@ -50,13 +54,19 @@ class Service:
     form: FormSettings
     collector: CollectorClient = field(init=False)
     helper: HelperClient = field(init=False)
+    estimator: Estimator = field(init=False)
+    documents: Documents = field(default_factory=Documents)
+    streams: Streams = field(default_factory=Streams)
     followed: dict[str, Followed] = field(default_factory=dict)
     """Every session whose end is not proven, by nonce."""
+    history: History = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
         self.collector = CollectorClient(self.hub.slurm)
+        self.history = History(self.hub.history_days)
         self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
+        self.estimator = Estimator(self.helper)
         self._releases: tuple[Release, ...] = ()
         self._releases_stamp: tuple[int, int] | None = None
 
@@ -77,6 +87,7 @@ class Service:
             Watch(
                 job_ids=frozenset(item.job_id for item in records if item.job_id is not None),
                 names=frozenset(item.job_name for item in records if item.job_id is None),
+                accounted=self.history.unaccounted,
             ),
         )
 

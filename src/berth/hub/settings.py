@@ -6,8 +6,10 @@ values out of range, so that a spelling mistake stops the start with a sentence 
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Final, Self, TypeVar
+from urllib.parse import quote, urlsplit
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -38,9 +40,26 @@ def _duration(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    web = parts.scheme in {"http", "https"} and parts.netloc
+    if not (web or (parts.scheme == "mailto" and "@" in parts.path)) or not text.isprintable() or " " in text:
+        message = f"{text!r} is not an address; write https://name/path or mailto:name@host"
+        raise ValueError(message)
+    return text
+
+
+def _optional_url(text: str) -> str:
+    return _url(text) if text else text
+
+
+_PLACES: Final = re.compile(r"\{job_id\}|\{reason\}")
+
 Port = Annotated[int, Field(ge=MIN_PORT, le=MAX_PORT)]
 Size = Annotated[str, AfterValidator(_size)]
 Duration = Annotated[str, AfterValidator(_duration)]
+Url = Annotated[str, AfterValidator(_url)]
+OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
 
 
 class SlurmSettings(_Model):
@@ -95,6 +114,8 @@ class HubSettings(_Model):
     """Socket of the privileged helper."""
     admin_users: tuple[str, ...] = ()
     """Users with JupyterHub's admin page."""
+    history_days: int = Field(default=30, ge=0, le=3650)
+    """Days that a user's past sessions are kept; 0: none are."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 
@@ -141,11 +162,25 @@ class Interface(_Model):
     """Path inside the session that this interface opens."""
 
 
-class Links(_Model):
-    """Links under the form; an empty one is not shown."""
+class Link(_Model):
+    """A link at the foot of every page."""
 
-    help: str = ""
-    terms: str = ""
+    title: str = Field(min_length=1)
+    url: Url
+
+
+class Links(_Model):
+    """Links at the foot of every page; an empty one is not shown."""
+
+    help: OptionalUrl = ""
+    """May hold `{job_id}` and `{reason}`: what is known of the session that its user asks about."""
+    terms: OptionalUrl = ""
+    more: tuple[Link, ...] = ()
+
+    def help_url(self, job_id: str = "", reason: str = "") -> str:
+        """Return the address of the help; places are empty where there is no job."""
+        values = {"{job_id}": quote(job_id, safe=""), "{reason}": quote(reason, safe="")}
+        return _PLACES.sub(lambda place: values[place[0]], self.help)
 
 
 class FormSettings(_Model):

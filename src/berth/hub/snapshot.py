@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from berth.slurm import queueing, shapes
 from berth.slurm.jobs import FORGOTTEN, Job
+from berth.slurm.openings import Openings
 
 if TYPE_CHECKING:
-    from berth.slurm.capacity import GpuRow
-    from berth.slurm.records import Association, Controller, Node, Partition, Reservation
+    from berth.slurm.records import Association, Controller, Node, Partition, Qos, Reservation
+    from berth.slurm.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -34,15 +37,17 @@ class Snapshot:
     jobs: dict[int, Job] = field(default_factory=dict)
     """Jobs of the partition that squeue lists, recently ended ones included, by job id."""
     ended: dict[int, Job] = field(default_factory=dict)
-    """Answers from accounting about watched jobs that squeue no longer lists, by job id."""
+    """Answers from accounting about watched jobs that have ended, by job id."""
     forgotten: frozenset[int] = frozenset()
     """Watched jobs that Slurm does not know any more, where no accounting could remember them."""
     reservations: tuple[Reservation, ...] = ()
     controller: Controller | None = None
     """Whether there is accounting; None until the controller was asked."""
     associations: tuple[Association, ...] = ()
-    gpu_rows: tuple[GpuRow, ...] = ()
-    """Nodes by number of free GPUs; counted by the child, as it takes a while on large clusters."""
+    qos: dict[str, Qos] = field(default_factory=dict)
+    """Every QOS by name; none where there is no accounting."""
+    openings: Openings = field(default_factory=Openings)
+    """What is free, and for whom; counted by the child, as it takes a while on large clusters."""
     jobs_part: Part = Part()
     nodes_part: Part = Part()
     accounts_part: Part = Part()
@@ -62,7 +67,7 @@ class Snapshot:
                 nodes=older.nodes,
                 partition=older.partition,
                 reservations=older.reservations,
-                gpu_rows=older.gpu_rows,
+                openings=older.openings,
                 nodes_part=part,
             )
         if not self.accounts_part.asked_at:
@@ -71,6 +76,7 @@ class Snapshot:
                 known,
                 controller=self.controller or older.controller,
                 associations=older.associations,
+                qos=older.qos,
                 accounts_part=part,
             )
         return known
@@ -90,26 +96,47 @@ class Snapshot:
 
     def job_named(self, name: str, user: str) -> Job | None:
         """Find a job by its name **and** owner: anybody may give any name to a job of their own."""
-        for jobs in (self.jobs, self.ended):
-            for job in jobs.values():
-                if job.name == name and job.user == user:
-                    return job
-        return None
+        return self._by_name.get((name, user))
+
+    # Both are made once for each snapshot, whoever asks and how often: many sessions may wait at a time.
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Job]:
+        return {(job.name, job.user): job for jobs in (self.ended, self.jobs) for job in jobs.values()}
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """The places of waiting jobs in the queue (see `berth.slurm.queueing`), by job id."""
+        return queueing.places(self.jobs.values())
+
+    def accounted(self, job_id: int, user: str) -> Job | None:
+        """Return what accounting says of an ended job, even while the queue still lists it."""
+        job = self.ended.get(job_id)
+        return job if job is not None and job.user == user else None
 
     def node(self, name: str) -> Node | None:
         """Return the node of that name, None when it is not in the partition."""
         return next((node for node in self.nodes if node.name == name), None)
 
-    def accounts_of(self, user: str) -> tuple[str, ...]:
-        """Return the accounts that `user` may charge, the default one first."""
-        own = [item for item in self.associations if item.user == user]
-        usable = [
+    def associations_of(self, user: str) -> tuple[Association, ...]:
+        """Return what `user` may charge in the partition, the default account first and each account once."""
+        partition = self.partition.name if self.partition is not None else None
+        own = [
             item
-            for item in own
-            if item.partition is None or self.partition is None or item.partition == self.partition.name
+            for item in self.associations
+            if item.user == user and (item.partition is None or item.partition == partition)
         ]
-        ordered = sorted(usable, key=lambda item: (not item.is_default, item.account))
-        return tuple(dict.fromkeys(item.account for item in ordered))
+        # As in Slurm, what is said for the partition goes before what is said for all.
+        ordered = sorted(own, key=lambda item: (not item.is_default, item.account, item.partition is None))
+        found: dict[str, Association] = {}
+        for item in ordered:
+            found.setdefault(item.account, item)
+        return tuple(found.values())
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        """What nodes have at most, every shape once; a few milliseconds for thousands of nodes."""
+        return shapes.distinct(self.nodes, self.partition)
 
     @property
     def shared_by(self) -> int:
@@ -129,3 +156,5 @@ class Watch:
     job_ids: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
     """Job names (with their nonce) of submissions whose answer was lost."""
+    accounted: frozenset[int] = frozenset()
+    """Ended jobs of which accounting's figures are wanted, though squeue may list them still."""

@@ -162,11 +162,35 @@ def interfaces(view: View) -> Iterator[Mistake]:
 
 
 def links(view: View) -> Iterator[Mistake]:
-    """Find links that lead nowhere."""
+    """Find links that lead nowhere, or hold places that are never filled."""
     name = "spawner_form_links"
-    for key, url in view.mapping(name).items():
-        if isinstance(url, str) and not (urlsplit(url).scheme in {"http", "https"} and urlsplit(url).netloc):
-            yield view.mistake((name, key), f"{name}: {url!r} is not an address", "Write https://name/path")
+    given = view.mapping(name)
+    urls: list[tuple[tuple[str | int, ...], object]] = [
+        ((name, key), url) for key, url in given.items() if key != "more"
+    ]
+    more = given.get("more")
+    for number, entry in enumerate(more if isinstance(more, list) else []):
+        if isinstance(entry, dict):
+            urls.append(((name, "more", number, "url"), entry.get("url")))
+    for path, url in urls:
+        if not isinstance(url, str):
+            continue  # its shape is reported
+        if not _leads(url):
+            fix = "Write https://name/path or mailto:name@host"
+            yield view.mistake(path, f"{name}: {url!r} is not an address", fix)
+        places = set(re.findall(r"\{(.*?)\}", url)) - (_PLACES if path[-1] == "help" else set())
+        for place in sorted(places):
+            fix = "Take it out, or write {job_id} or {reason} in the link for help"
+            yield view.mistake(path, f"{name}: {{{place}}} is filled with nothing", fix)
+
+
+_PLACES = {"job_id", "reason"}
+
+
+def _leads(url: str) -> bool:
+    parts = urlsplit(url)
+    web = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    return (web or (parts.scheme == "mailto" and "@" in parts.path)) and " " not in url and url.isprintable()
 
 
 _NEVER = -1

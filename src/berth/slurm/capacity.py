@@ -1,9 +1,10 @@
-"""What is free on the nodes, for one caller, at one moment. Pure: snapshots in, figures out.
+"""What is left on each node at one moment. Pure: snapshots in, figures out.
 
 On a partition with ``OverSubscribe=FORCE:n`` a node's ``alloc_cpus`` is the union of n rows: a node that is
 shown as allocated may have room. Cores are therefore counted from the jobs; memory and GPUs are never shared.
 
-A node costs about 20 microseconds: with thousands of them, count once for each snapshot, not for each caller.
+A node costs about 20 microseconds: with thousands of them, count once for each snapshot, not for each caller
+(see :mod:`berth.slurm.openings`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from berth.slurm.jobs import Job
     from berth.slurm.nodes import Node
-    from berth.slurm.reservations import Reservation
 
 
 @dataclass(frozen=True)
@@ -53,78 +53,13 @@ class Room:
         enough_gpus = request.gpus == 0 or sum(kinds) >= request.gpus
         return enough_gpus and request.cores <= self.widest and request.memory_mib <= self.memory_mib
 
-
-@dataclass(frozen=True)
-class GpuRow:
-    """One row of the table of free GPUs."""
-
-    gpu_type: str | None
-    """``""`` for GPUs without a type, ``None`` for the nodes without a GPU."""
-    total: int
-    """Most GPUs of that type that a node has."""
-    nodes: dict[int, int]
-    """Number of nodes by their number of free GPUs; a number that no node has is left out."""
-
-
-def availability(  # noqa: PLR0913 - one fact each
-    nodes: Iterable[Node],
-    jobs: Iterable[Job],
-    reservations: Iterable[Reservation] = (),
-    *,
-    shared_by: int,
-    now: float,
-    usable: Collection[str] = (),
-) -> list[GpuRow]:
-    """Return the table "nodes by number of free GPUs", a row for each type of GPU, sorted.
-
-    *shared_by* is the number of users per core, *usable* names the reservations that the caller asks to
-    use. Nodes that take no job (see :attr:`Node.schedulable`) are not counted at all. A node counts as one
-    without free GPUs if an active reservation keeps the caller out, or if no core or memory is left: its
-    GPUs could not be had.
-    """
-    running = _jobs_by_node(jobs)
-    barred = _barred(reservations, now, now, usable)
-    counts: dict[str | None, dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    total: dict[str | None, int] = defaultdict(int)
-    for node in nodes:
-        if not node.schedulable:
-            continue
-        room = _room(node, running.get(node.name, ()), shared_by)
-        reachable = room.widest > 0 and room.memory_mib > 0 and not _kept(node, barred, usable)
-        for kind, free in room.gpus.items() or [(None, 0)]:
-            counts[kind][free if reachable else 0] += 1
-            total[kind] = max(total[kind], node.gpus.get(kind or "", 0))
-    order = sorted(counts, key=lambda kind: (kind is None, kind or ""))
-    return [GpuRow(kind, total[kind], dict(sorted(counts[kind].items()))) for kind in order]
-
-
-def can_start_now(  # noqa: PLR0913 - one fact each
-    request: Request,
-    nodes: Iterable[Node],
-    jobs: Iterable[Job],
-    reservations: Iterable[Reservation] = (),
-    *,
-    shared_by: int,
-    now: float,
-) -> bool:
-    """Tell whether some node has room for *request* now, as far as the snapshot tells.
-
-    The time limit is looked at too: a job that would still run when a reservation begins must wait. It is a
-    hint: limits of accounts and the order of the queue are for Slurm to judge.
-    """
-    running = _jobs_by_node(jobs)
-    held = list(reservations)
-    end = float("inf") if request.minutes is None else now + request.minutes * 60
-    usable = [] if request.reservation is None else [request.reservation]
-    barred = _barred(held, now, end, usable)
-    own = [set(item.nodes) for item in held if item.name in usable and item.active(now)]
-    return any(
-        node.schedulable
-        and not _kept(node, barred, usable)
-        and (not usable or any(node.name in names for names in own))
-        and _room(node, running.get(node.name, ()), shared_by).fits(request)
-        for node in nodes
-    )
+    def covers(self, other: Room) -> bool:
+        """Tell whether here is room for whatever finds room in *other*."""
+        return (
+            self.widest >= other.widest
+            and self.memory_mib >= other.memory_mib
+            and all(self.gpus.get(kind, 0) >= count for kind, count in other.gpus.items())
+        )
 
 
 def rooms(nodes: Iterable[Node], jobs: Iterable[Job], *, shared_by: int) -> list[Room]:
@@ -197,23 +132,3 @@ def _by_type(counts: Mapping[str, int], node: Node) -> Mapping[str, int]:
     if "" in node.gpus or set(counts) != {""}:
         return counts
     return dict.fromkeys(node.gpus, counts[""])
-
-
-def _barred(
-    reservations: Iterable[Reservation],
-    start: float,
-    end: float,
-    usable: Collection[str],
-) -> frozenset[str]:
-    """Return the nodes that reservations other than *usable* hold at some time from *start* to *end*."""
-    found = (
-        item.nodes
-        for item in reservations
-        if item.name not in usable and item.start <= end and start < item.end
-    )
-    return frozenset(name for names in found for name in names)
-
-
-def _kept(node: Node, barred: frozenset[str], usable: Collection[str]) -> bool:
-    """Tell whether a reservation keeps the caller from *node*, by the list or by what the node says."""
-    return node.name in barred or (node.reservation is not None and node.reservation not in usable)

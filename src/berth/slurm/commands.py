@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from berth.slurm import associations, qos
 from berth.slurm.errors import SlurmValueError
 
 if TYPE_CHECKING:
@@ -79,7 +80,11 @@ class Commands:
 
     def associations(self) -> list[str]:
         """List who may charge which account, as :func:`berth.slurm.records.parse_associations` reads it."""
-        return self._sacctmgr("assoc", "user,account,partition,defaultqos,qos")
+        return self._sacctmgr("assoc", associations.COLUMNS)
+
+    def qos(self) -> list[str]:
+        """List the QOS with their limits, as :func:`berth.slurm.records.parse_qos` reads it."""
+        return self._sacctmgr("qos", qos.COLUMNS)
 
     def default_accounts(self) -> list[str]:
         """List the default account of each user."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from berth.slurm import document, hostlist, units
+from berth.slurm.enforced import admits
+from berth.slurm.errors import SlurmValueError
 
 # Slurm keeps the number of jobs that share a core in 15 bits; the 16th means FORCE.
 _SHARED_MASK = 0x7FFF
@@ -25,6 +27,29 @@ class Partition:
     """How many jobs may share a core: n of ``FORCE:n`` and ``YES:n``, 1 for everything else."""
     state: str
     """``UP``, ``DOWN`` (jobs wait), ``DRAIN`` (no new jobs) or ``INACTIVE``."""
+    qos: str = ""
+    """The QOS whose limits hold for every job in it; empty for none."""
+    allow_groups: tuple[str, ...] = ()
+    """Unix groups that may use it; empty for everybody. The same for accounts and QOS."""
+    allow_accounts: tuple[str, ...] = ()
+    deny_accounts: tuple[str, ...] = ()
+    allow_qos: tuple[str, ...] = ()
+    deny_qos: tuple[str, ...] = ()
+    max_cores_per_node: int | None = None
+    max_memory_per_node: int | None = None
+    """MiB."""
+
+    def admits_groups(self, groups: Collection[str]) -> bool:
+        """Tell whether somebody of these Unix groups may use it."""
+        return admits(self.allow_groups, (), groups)
+
+    def admits_accounts(self, accounts: Collection[str]) -> bool:
+        """Tell whether a job may use it that is charged to an account, given with those above it."""
+        return admits(self.allow_accounts, self.deny_accounts, accounts)
+
+    def admits_qos(self, name: str) -> bool:
+        """Tell whether a job of that QOS may use it."""
+        return admits(self.allow_qos, self.deny_qos, [name])
 
 
 def parse_partitions(answer: object) -> list[Partition]:
@@ -41,6 +66,7 @@ def parse_partitions(answer: object) -> list[Partition]:
 def _from_json(record: document.Record) -> Partition:
     maximums = document.section(record, "maximums")
     states = document.words(document.section(record, "partition"), "state")
+    accounts, names = document.section(record, "accounts"), document.section(record, "qos")
     return Partition(
         name=document.name(record, "name"),
         nodes=document.hosts(document.section(record, "nodes"), "configured"),
@@ -48,7 +74,22 @@ def _from_json(record: document.Record) -> Partition:
         default_time=document.number(document.section(record, "defaults"), "time"),
         oversubscribe=_shared(record),
         state=states[0].upper() if states else "",
+        qos=document.text(names, "assigned"),
+        allow_groups=_listed(document.section(record, "groups"), "allowed"),
+        allow_accounts=_listed(accounts, "allowed"),
+        deny_accounts=_listed(accounts, "deny"),
+        allow_qos=_listed(names, "allowed"),
+        deny_qos=_listed(names, "deny"),
+        max_cores_per_node=document.number(maximums, "cpus_per_node"),
+        # 0 stands for no limit
+        max_memory_per_node=document.number(maximums, "partition_memory_per_node") or None,
     )
+
+
+def _listed(record: document.Record, key: str) -> tuple[str, ...]:
+    """Return names; none where all are meant."""
+    found = document.words(record, key)
+    return () if found == ("ALL",) else found
 
 
 def _shared(record: document.Record) -> int:
@@ -78,4 +119,22 @@ def _from_text(record: document.Record) -> Partition:
         default_time=None if default in {"", "NONE"} else units.minutes(default),
         oversubscribe=_shared_text(document.text(record, "OverSubscribe")),
         state=document.text(record, "State").upper(),
+        qos="" if document.text(record, "QoS") == "N/A" else document.text(record, "QoS"),
+        allow_groups=_listed(record, "AllowGroups"),
+        allow_accounts=_listed(record, "AllowAccounts"),
+        deny_accounts=_listed(record, "DenyAccounts"),
+        allow_qos=_listed(record, "AllowQos"),
+        deny_qos=_listed(record, "DenyQos"),
+        max_cores_per_node=_limit(record, "MaxCPUsPerNode"),
+        max_memory_per_node=_limit(record, "MaxMemPerNode"),
     )
+
+
+def _limit(record: document.Record, key: str) -> int | None:
+    """Return a number in a text answer; ``None`` where there is no limit."""
+    value = document.text(record, key)
+    if value in {"", "UNLIMITED"}:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 16):  # noqa: PLR2004 - a bound for int()
+        raise SlurmValueError(f"{key}: expected a number in Slurm's answer, got {value!r}")
+    return int(value) or None

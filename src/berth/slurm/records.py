@@ -8,6 +8,7 @@ from berth.slurm.controller import Controller, parse_controller
 from berth.slurm.jobs import Job, parse_jobs
 from berth.slurm.nodes import Node, parse_nodes
 from berth.slurm.partitions import Partition, parse_partitions
+from berth.slurm.qos import Qos, parse_qos
 from berth.slurm.reservations import Reservation, parse_reservations
 
 __all__ = [
@@ -16,12 +17,14 @@ __all__ = [
     "Job",
     "Node",
     "Partition",
+    "Qos",
     "Reservation",
     "parse_associations",
     "parse_controller",
     "parse_jobs",
     "parse_nodes",
     "parse_partitions",
+    "parse_qos",
     "parse_reservations",
     "parse_sacct",
 ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from berth.slurm import document
 from berth.slurm.errors import SlurmValueError
+
+_RECURRING = frozenset({"HOURLY", "DAILY", "WEEKLY", "WEEKDAY", "WEEKEND"})
 
 
 @dataclass(frozen=True)
@@ -27,32 +29,47 @@ class Reservation:
         """Tell whether it holds its nodes at the Unix time *now*."""
         return self.start <= now < self.end
 
-    def may_use(self, user: str, accounts: Collection[str], groups: Collection[str]) -> bool:
-        """Tell whether a job of *user*, charged to one of *accounts*, may use the reservation.
+    def admits(self, user: str, groups: Collection[str]) -> bool:
+        """Tell whether a job of *user* may use the reservation, as far as users and Unix groups decide.
 
         The rules are those of the manual page scontrol(1), "RESERVATIONS - SPECIFICATIONS FOR CREATE AND
         UPDATE COMMANDS", entries *Users*, *Groups* and *Accounts*: if users (or groups) and accounts are
         both given, a job must match both; names with a ``-`` before them are denied and everybody else is
-        implicitly allowed; users and groups exclude each other, and groups cannot be denied.
-
-        *accounts* are the accounts the user may charge: one that matches is enough. Pass the chosen account
-        alone to ask about it. Slurm also lets sub-accounts of a listed account in; as only Slurm knows the
-        tree, callers that want it pass the accounts above as well. A reservation that lists nobody is
-        controlled by other means (a QOS or a partition, since 24.05): it is left to Slurm to decide.
+        implicitly allowed; users and groups exclude each other, and groups cannot be denied. A reservation
+        that lists nobody is controlled by other means (a QOS or a partition, since 24.05): it is left to
+        Slurm to decide.
         """
         if self.groups and not set(self.groups) & set(groups):
             return False
-        return _allows(self.users, {user}) and _allows(self.accounts, accounts)
+        return _allows(self.users, [user])
+
+    def admits_account(self, accounts: Sequence[str]) -> bool:
+        """Tell whether a job may use it that is charged to an account.
+
+        *accounts* is that account and those above it, as what is listed stands for all below it; empty for a
+        job without an account.
+        """
+        return _allows(self.accounts, accounts)
+
+    @property
+    def flexible(self) -> bool:
+        """Whether its jobs may use other nodes, and begin before or end after it."""
+        return "FLEX" in self.flags
+
+    def minutes(self, now: float) -> int | None:
+        """Return the longest time of a job that starts at *now*, or when it begins; ``None`` for any."""
+        if self.flexible:
+            return None
+        # One that comes again leaves as much time then as it has in all.
+        begin = self.start if _RECURRING & set(self.flags) else max(self.start, now)
+        return max(0, int(self.end - begin) // 60)
 
 
-def _allows(listed: tuple[str, ...], names: Collection[str]) -> bool:
-    """Tell whether one of *names* is allowed; without names, only an empty or denying list allows."""
+def _allows(listed: tuple[str, ...], names: Sequence[str]) -> bool:
+    """Tell whether one of *names* is allowed and none denied; no names pass all but a list that allows."""
     denied = {name[1:] for name in listed if name.startswith("-")}
     allowed = {name for name in listed if not name.startswith("-")}
-    left = {name for name in names if name not in denied}
-    if allowed:
-        return bool(allowed & left)
-    return bool(left) or not names
+    return not denied & set(names) and (not allowed or bool(allowed & set(names)))
 
 
 def parse_reservations(answer: object) -> list[Reservation]:

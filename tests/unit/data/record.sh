@@ -1,6 +1,6 @@
 #!/bin/bash
 # Records what a real Slurm answers. Runs as root inside a throw-away container; README.md says how.
-# Usage: record.sh OUTPUT_DIRECTORY
+# Usage: record.sh OUTPUT_DIRECTORY [accounts]      accounts: only what sacctmgr says
 set -euo pipefail
 out=$1
 mkdir -p "$out" /run/munge /run/mysqld /var/spool/slurmd.gpu1 /var/spool/slurmd.gpu2 /var/spool/slurmctld /var/log/slurm
@@ -17,8 +17,8 @@ groupadd --force cluster
 for user in alice bob carol; do id -u $user >/dev/null 2>&1 || useradd --create-home --groups cluster $user; done
 for minor in 0 1; do [ -e /dev/nvidia$minor ] || mknod -m 666 /dev/nvidia$minor c 4 $((60 + minor)); done
 for name in gpu1 gpu2 gpu3 cpu1; do grep -q " $name\$" /etc/hosts || echo "127.0.0.1 $name" >>/etc/hosts; done
-mount -o remount,rw /sys/fs/cgroup
-for name in memory cpuset devices freezer cpu cpuacct; do mount -o remount,bind,rw /sys/fs/cgroup/$name; done
+[ "${2:-}" = accounts ] || mount -o remount,rw /sys/fs/cgroup
+[ "${2:-}" = accounts ] || for name in memory cpuset devices freezer cpu cpuacct; do mount -o remount,bind,rw /sys/fs/cgroup/$name; done
 
 say "Configuration"
 cat >/etc/slurm/slurm.conf <<CONF
@@ -96,6 +96,26 @@ sacctmgr -i add user bob account=proj_b >/dev/null
 sacctmgr -i add user bob account=sub_b >/dev/null
 slurmctld
 until_true 'scontrol ping | grep -q UP'
+
+say "Limits"
+# slurmctld has made gres/gpu known to the accounting
+until_true 'sacctmgr -nP show tres format=type,name | grep -qx "gres|gpu"'
+sacctmgr -i add qos limited set maxwall=04:00:00 maxtres=cpu=4,mem=64G,gres/gpu=2 maxtrespernode=cpu=3 \
+  maxtresperuser=cpu=32,gres/gpu=3,mem=1500M maxjobsperuser=2 maxsubmitjobsperuser=10 grptres=cpu=100 \
+  mintres=cpu=1 limitfactor=2 flags=DenyOnLimit,OverPartQOS >/dev/null
+sacctmgr -i add qos roomy set flags=PartitionTimeLimit >/dev/null
+sacctmgr -i modify account proj_b set grptres=gres/gpu=4 maxwall=1-00:00:00 >/dev/null
+sacctmgr -i modify account sub_b set qos+=limited >/dev/null
+sacctmgr -i modify user bob where account=sub_b set \
+  maxwall=02:00:00 maxtres=cpu=2,mem=2G maxjobs=5 maxsubmit=6 grptres=gres/gpu=6 defaultqos=limited >/dev/null
+associations() {
+  columns=user,account,partition,defaultqos,qos,parentname,maxwall,maxtres,maxtrespernode,grptres,maxjobs,maxsubmit
+  sacctmgr -nP show assoc format=$columns >"$out/associations.txt"
+  columns=name,flags,maxwall,maxtres,maxtrespernode,maxtrespu,maxtrespa,grptres,mintres,maxjobspu,maxsubmitpu,limitfactor
+  sacctmgr -nP show qos format=$columns >"$out/qos.txt"
+  sacctmgr -nP show user format=user,defaultaccount >"$out/users.txt"
+}
+if [ "${2:-}" = accounts ]; then associations; exit; fi
 slurmd -N gpu1 && slurmd -N gpu2
 until_true '[ "$(sinfo -h -N -n gpu1,gpu2 -p interactive -t idle -o %N | wc -l)" = 2 ]'
 scontrol update nodename=gpu3 state=drain reason='fan broken'
@@ -177,8 +197,7 @@ else
 fi
 record squeue.json squeue --states=all --json
 record sacct.json sacct --allusers --json --starttime=now-1hours
-record associations.txt sacctmgr -nP show assoc format=user,account,partition,defaultqos,qos
-record users.txt sacctmgr -nP show user format=user,defaultaccount
+associations
 record version.txt sinfo --version
 record config.txt scontrol show config
 # what Slurm's own hostlist functions say, for the tables of test_hostlist.py

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HUB = ROOT / "src/berth/hub"
 IN_TEMPLATE = re.compile(r"""say\(\s*["']([a-z_]+\.[A-Za-z0-9_.]+)["']\s*[,)]""")
-KEY = re.compile(r"[a-z_]+\.[A-Za-z0-9_]+")
+KEY = re.compile(r"[a-z_]+\.(?!(?:html|yml|js|css)$)[A-Za-z0-9_]+")
 ENTRIES = {code: text._catalogue(code) for code in text.LANGUAGES}
 AREAS = {path.stem for path in (HUB / "texts/en").iterdir()}
 

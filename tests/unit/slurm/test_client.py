@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import client
+from berth.slurm import associations, client, qos
 from berth.slurm.client import Commands, SlurmError, SlurmRefused, SlurmUnavailable
 from berth.slurm.commands import parse_version
 from berth.slurm.errors import SlurmValueError
@@ -59,8 +59,9 @@ def test_accounting_is_asked_by_number_and_by_name_in_bounded_commands() -> None
 
 
 def test_the_associations_are_asked_in_the_form_that_the_parser_reads() -> None:
-    assert NEW.associations()[-1] == "format=user,account,partition,defaultqos,qos"
+    assert NEW.associations()[-1] == f"format={associations.COLUMNS}"
     assert NEW.default_accounts()[-1] == "format=user,defaultaccount"
+    assert NEW.qos()[-1] == f"format={qos.COLUMNS}"
     assert NEW.associations()[:3] == ["/usr/bin/sacctmgr", "--noheader", "--parsable2"]
 
 

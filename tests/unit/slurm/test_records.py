@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from berth.slurm import records
 from berth.slurm.errors import SlurmValueError
-from berth.slurm.records import Association, Job, Node, Partition, Reservation
+from berth.slurm.records import Association, Job, Node, Partition, Qos, Reservation
 from tests.unit.slurm import recorded
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
@@ -282,15 +282,127 @@ def test_associations_are_read(version: str) -> None:
         recorded.text(version, "users.txt"),
     )
     assert [item for item in found if item.user != "root"] == [
-        Association("alice", "proj_a", None, is_default=True, qos=("normal",)),
-        Association("alice", "proj_b", "interactive", is_default=False, qos=("normal",)),
-        Association("bob", "proj_b", None, is_default=True, qos=("normal",)),
-        Association("bob", "sub_b", None, is_default=False, qos=("normal",)),
+        Association("alice", "proj_a", None, is_default=True, qos=("normal",), above=("root",)),
+        Association(
+            "alice",
+            "proj_b",
+            "interactive",
+            is_default=False,
+            qos=("normal",),
+            above=("root",),
+            limits={("job", "wall"): 1440, ("group", "gres/gpu"): 4},
+        ),
+        Association(
+            "bob",
+            "proj_b",
+            None,
+            is_default=True,
+            qos=("normal",),
+            above=("root",),
+            limits={("job", "wall"): 1440, ("group", "gres/gpu"): 4},
+        ),
+        Association(
+            "bob",
+            "sub_b",
+            None,
+            is_default=False,
+            qos=("limited", "normal"),
+            default_qos="limited",
+            above=("proj_b", "root"),
+            limits={
+                ("job", "wall"): 120,
+                ("job", "cpu"): 2,
+                ("job", "mem"): 2048,
+                ("group", "gres/gpu"): 4,
+                ("user", "jobs"): 5,
+                ("user", "submit"): 6,
+            },
+        ),
     ]
 
 
+@versions
+def test_qos_and_their_limits_are_read(version: str) -> None:
+    normal, limited, roomy = records.parse_qos(recorded.text(version, "qos.txt"))
+    assert normal == Qos("normal")
+    assert roomy == Qos("roomy", frozenset({"PartitionTimeLimit"}))
+    assert limited.flags == {"DenyOnLimit", "OverPartQOS"}
+    assert limited.factor == 2
+    assert limited.limits == {
+        ("job", "wall"): 240,
+        ("job", "cpu"): 4,
+        ("job", "gres/gpu"): 2,
+        ("job", "mem"): 65536,
+        ("node", "cpu"): 3,
+        ("user", "cpu"): 32,
+        ("user", "gres/gpu"): 3,
+        ("user", "mem"): 1500,
+        ("user", "jobs"): 2,
+        ("user", "submit"): 10,
+        ("group", "cpu"): 100,
+        ("least", "cpu"): 1,
+    }
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    ["limited|||||cpu=x||||||", "limited|||||||||x||", "limited|||||||||||x", "limited||1:x|||||||||"],
+)
+def test_a_limit_that_is_none_is_refused(spoilt: str) -> None:
+    with pytest.raises(SlurmValueError):
+        records.parse_qos(spoilt)
+
+
+def test_accounts_in_a_circle_end() -> None:
+    rows = ("|a||||b||||||", "|b||||a||||||", "x|a||||||||||")
+    (found,) = records.parse_associations("\n".join(rows), "")
+    assert found.accounts == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "admitted"),
+    [
+        ("proj_b,proj_c", "", [("proj_b", "root"), ("sub", "proj_c", "root")]),
+        ("", "proj_b", [("proj_a", "root"), ("sub", "proj_c", "root")]),
+        ("proj_b", "proj_b", [("proj_b", "root")]),
+    ],
+)
+def test_a_partition_may_list_accounts(allow: str, deny: str, admitted: list[tuple[str, ...]]) -> None:
+    lineages = [("proj_a", "root"), ("proj_b", "root"), ("sub", "proj_c", "root")]
+    json = {"name": "p", "accounts": {"allowed": allow, "deny": deny}}
+    text = {"PartitionName": "p", "MaxTime": "UNLIMITED", "AllowAccounts": allow, "DenyAccounts": deny}
+    for answer in ({"partitions": [json]}, {"oneline": [text]}):
+        (partition,) = records.parse_partitions(answer)
+        assert [names for names in lineages if partition.admits_accounts(names)] == admitted
+
+
+def test_what_a_partition_says_of_groups_qos_and_nodes_is_read_from_text_and_json() -> None:
+    (json,) = records.parse_partitions(
+        {
+            "partitions": [
+                {
+                    "name": "p",
+                    "groups": {"allowed": "staff"},
+                    "qos": {"allowed": "normal", "deny": "", "assigned": "berth"},
+                    "maximums": {
+                        "cpus_per_node": {"set": True, "infinite": False, "number": 3},
+                        "partition_memory_per_node": {"set": True, "infinite": False, "number": 2000},
+                    },
+                }
+            ]
+        }
+    )
+    line = "AllowGroups=staff AllowQos=normal QoS=berth MaxCPUsPerNode=3 MaxMemPerNode=2000 MaxTime=UNLIMITED"
+    record = dict(pair.split("=") for pair in f"PartitionName=p {line}".split())
+    (text,) = records.parse_partitions({"oneline": [record]})
+    assert json == text
+    assert (json.qos, json.max_cores_per_node, json.max_memory_per_node) == ("berth", 3, 2000)
+    assert (json.admits_groups(["staff"]), json.admits_groups(["users"])) == (True, False)
+    assert (json.admits_qos("normal"), json.admits_qos("long")) == (True, False)
+
+
 def test_an_unfinished_line_of_sacctmgr_is_refused() -> None:
-    with pytest.raises(SlurmValueError, match="has not 5 fields"):
+    with pytest.raises(SlurmValueError, match="has not 12 fields"):
         records.parse_associations("alice|proj_a\n", "")
 
 
@@ -411,6 +523,7 @@ def test_nothing_but_our_own_error_is_raised(value: object, key: str) -> None:
         raises_only_our_error(parse, value)
         raises_only_our_error(parse, {key: [value]})
     raises_only_our_error(records.parse_associations, str(value), str(value))
+    raises_only_our_error(records.parse_qos, str(value))
 
 
 @given(st.data())

@@ -14,37 +14,40 @@ def reservation(users: str = "", accounts: str = "", groups: str = "") -> Reserv
     return Reservation("r", names(users), names(accounts), names(groups), None, ("n1",), start=100, end=200)
 
 
-@pytest.mark.parametrize(
-    ("rules", "allowed"),
-    [
-        ({"users": "alice,bob"}, True),
-        ({"users": "bob"}, False),
-        ({"users": "-bob,-carol"}, True),
-        ({"users": "-alice"}, False),
-        ({"accounts": "proj_b,proj_c"}, True),
-        ({"accounts": "proj_c"}, False),
-        ({"accounts": "-proj_b"}, True),
-        ({"accounts": "-proj_a,-proj_b"}, False),
-        ({"users": "alice", "accounts": "proj_a"}, True),
-        ({"users": "alice", "accounts": "proj_c"}, False),
-        ({"users": "bob", "accounts": "proj_a"}, False),
-        ({"users": "-alice", "accounts": "proj_a"}, False),
-        ({"users": "-bob", "accounts": "-proj_c"}, True),
-        ({"groups": "cluster,staff"}, True),
-        ({"groups": "staff"}, False),
-        ({"groups": "cluster", "accounts": "proj_c"}, False),
-        ({"groups": "cluster", "accounts": "proj_a"}, True),
-        ({}, True),
-    ],
-)
+CASES = [
+    ({"users": "alice,bob"}, True),
+    ({"users": "bob"}, False),
+    ({"users": "-bob,-carol"}, True),
+    ({"users": "-alice"}, False),
+    ({"accounts": "proj_b,proj_c"}, True),
+    ({"accounts": "proj_c"}, False),
+    ({"accounts": "-proj_b"}, False),
+    ({"accounts": "-proj_c"}, True),
+    ({"users": "alice", "accounts": "proj_b"}, True),
+    ({"users": "alice", "accounts": "proj_c"}, False),
+    ({"users": "bob", "accounts": "proj_b"}, False),
+    ({"users": "-alice", "accounts": "proj_b"}, False),
+    ({"users": "-bob", "accounts": "-proj_c"}, True),
+    ({"groups": "cluster,staff"}, True),
+    ({"groups": "staff"}, False),
+    ({"groups": "cluster", "accounts": "proj_c"}, False),
+    ({"groups": "cluster", "accounts": "proj_b"}, True),
+    ({}, True),
+]
+
+
+def admitted(held: Reservation, user: str, accounts: tuple[str, ...], groups: tuple[str, ...]) -> bool:
+    return held.admits(user, groups) and held.admits_account(accounts)
+
+
+@pytest.mark.parametrize(("rules", "allowed"), CASES)
 def test_users_groups_and_accounts_must_all_agree(rules: dict[str, str], *, allowed: bool) -> None:
-    assert reservation(**rules).may_use("alice", ("proj_a", "proj_b"), ("users", "cluster")) is allowed
+    assert admitted(reservation(**rules), "alice", ("proj_b", "root"), ("users", "cluster")) is allowed
 
 
-def test_the_chosen_account_alone_can_be_asked_about() -> None:
-    held = reservation(accounts="proj_b")
-    assert held.may_use("alice", ["proj_b"], [])
-    assert not held.may_use("alice", ["proj_a"], [])
+@pytest.mark.parametrize(("rules", "allowed"), CASES)
+def test_what_is_said_of_an_account_holds_for_those_below_it(rules: dict[str, str], *, allowed: bool) -> None:
+    assert admitted(reservation(**rules), "alice", ("sub", "proj_b", "root"), ("cluster",)) is allowed
 
 
 @pytest.mark.parametrize(
@@ -57,7 +60,17 @@ def test_the_chosen_account_alone_can_be_asked_about() -> None:
     ],
 )
 def test_a_user_without_any_account(rules: dict[str, str], *, allowed: bool) -> None:
-    assert reservation(**rules).may_use("carol", (), ()) is allowed
+    assert admitted(reservation(**rules), "carol", (), ()) is allowed
+
+
+@pytest.mark.parametrize(
+    ("flags", "at_90", "at_150"), [((), 20, 15), (("DAILY",), 20, 20), (("FLEX",), None, None)]
+)
+def test_a_reservation_bounds_the_time_of_its_jobs(
+    flags: tuple[str, ...], at_90: int | None, at_150: int | None
+) -> None:
+    held = Reservation("r", (), (), (), None, ("n1",), start=6000, end=7200, flags=flags)
+    assert (held.minutes(5400), held.minutes(6300)) == (at_90, at_150)
 
 
 def test_it_is_active_from_its_start_until_before_its_end() -> None:

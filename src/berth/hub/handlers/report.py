@@ -1,0 +1,52 @@
+"""What a session tells the hub."""
+
+from __future__ import annotations
+
+from jupyterhub.apihandlers import APIHandler
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from tornado import web
+
+from berth.hub.spawner import BerthSpawner
+
+
+class _Report(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    port: int = Field(ge=1024, le=65535)
+    ready: bool
+
+
+class SessionReportHandler(APIHandler):
+    """`POST /hub/api/berth/session`: a session says on which port it serves.
+
+    Authenticated by that session's own token and nothing else; takes a port of the site's range and the
+    ready flag. The address is taken from Slurm. Answers 204, and 204 again when repeated.
+    """
+
+    def check_xsrf_cookie(self) -> None:
+        """Cookies are not accepted here, so there is nothing to forge."""
+
+    async def post(self) -> None:
+        """Take the report."""
+        token = self.get_token()
+        if token is None or token.user is None:
+            raise web.HTTPError(403, "send the session's own token")
+        spawner = self._spawner_of(token.user.name, token.id)
+        try:
+            report = _Report.model_validate_json(self.request.body)
+        except ValidationError as error:
+            raise web.HTTPError(400, "send {port: number, ready: true}") from error
+        low, high = self.settings["berth"].hub.session.port_range
+        if not low <= report.port <= high:
+            raise web.HTTPError(400, f"the port must be from {low} to {high}")
+        if report.ready:
+            spawner.session_reported(report.port)
+        self.set_status(204)
+        self.finish()
+
+    def _spawner_of(self, user_name: str, token_id: int) -> BerthSpawner:
+        user = self.find_user(user_name)
+        for spawner in user.spawners.values() if user is not None else ():
+            if isinstance(spawner, BerthSpawner) and spawner.token_id == token_id:
+                return spawner
+        raise web.HTTPError(404, "the hub has no session with this token")

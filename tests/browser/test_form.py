@@ -1,0 +1,117 @@
+"""The form's script: what cannot be had together is taken away; a link fills in and never starts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.browser import axe
+from tests.browser.test_pages import OVERFLOW, THEMES, open_form, switch_theme
+from tests.lab.cluster import COURSE, OPEN_TYPE
+from tests.lab.sessions import session_jobs
+
+if TYPE_CHECKING:
+    from tests.browser.window import Window
+    from tests.lab.slurm import Slurm
+
+NARROW = (360, 780)
+ENTRIES = "return [...document.querySelectorAll(`#berth-${arguments[0]} option`)]"
+DISABLED = f"{ENTRIES}.filter(item => item.disabled).map(item => item.value)"
+# What a smaller cluster would have sent; the lab's nodes are all alike.
+SHRINK = """
+const place = document.getElementById("berth-form");
+const rules = JSON.parse(place.dataset.rules);
+rules.shapes = [
+  {cores: 4, memory: 1024, gpus: {}, reservations: []},
+  {cores: 1, memory: 4000, gpus: {[arguments[0]]: 2}, reservations: [arguments[1]]},
+];
+place.dataset.rules = JSON.stringify(rules);
+const script = document.createElement("script");
+script.src = document.querySelector("script[src*='form.js']").src + "&again";
+document.head.append(script);
+return new Promise((done) => { script.onload = () => done(true); });
+"""
+
+
+def chosen(browser: Window, name: str) -> str:
+    value: str = browser.script("return document.getElementById(`berth-${arguments[0]}`).value", name)
+    return value
+
+
+def said(browser: Window, identity: str) -> str:
+    words: str = browser.script("return document.getElementById(arguments[0]).textContent.trim()", identity)
+    return words
+
+
+@pytest.fixture
+def small(browser: Window) -> Window:
+    """The form of a cluster with two kinds of nodes: without GPUs and memory, and the other way round."""
+    open_form(browser)
+    browser.script("localStorage.clear()")
+    browser.choose("GPU configuration", "No GPU")
+    browser.choose("Slurm reservation", "None")
+    browser.choose("Number of cores", "4")
+    browser.choose("Memory", "1 GiB")
+    browser.script(SHRINK, OPEN_TYPE, COURSE)
+    return browser
+
+
+def test_what_cannot_be_had_with_the_chosen_gpus_is_taken_away(small: Window) -> None:
+    assert "3G" in small.script(DISABLED, "memory")
+    assert said(small, "berth-memory-limit") == "At most 1 GiB with these choices."
+    small.choose("GPU configuration", f"1 {OPEN_TYPE} GPU")
+    assert chosen(small, "cores") == "1"
+    assert small.script(DISABLED, "cores") == ["2", "4"]
+    assert said(small, "berth-cores-note") == "Number of cores is now 1."
+    assert said(small, "berth-cores-limit") == "At most 1 with these choices."
+    assert small.script(DISABLED, "memory") == []
+    small.choose("GPU configuration", "No GPU")
+    assert small.script(DISABLED, "cores") == []
+
+
+def test_a_reservation_changes_what_can_be_had(small: Window) -> None:
+    small.choose("Slurm reservation", COURSE)
+    assert chosen(small, "account") == "proj_b"
+    assert small.script(DISABLED, "account") == ["proj_a"]
+    assert said(small, "berth-account-note") == "Slurm account is now proj_b."
+    assert chosen(small, "cores") == "1"
+
+
+def test_a_link_fills_in_over_the_login_and_starts_nothing(browser: Window, slurm: Slurm) -> None:
+    browser.open(f"/hub/spawn#cores=4&gpus={OPEN_TYPE}:2&time=02:00:00&memory=9T&account=proj_b")
+    browser.log_in("alice")
+    browser.see("#berth-link", "Check it, then press Start.")
+    assert "“9T” is not one of the choices" in said(browser, "berth-link")
+    assert [chosen(browser, name) for name in ("cores", "gpus", "time", "account")] == [
+        "4",
+        f"{OPEN_TYPE}:2",
+        "02:00:00",
+        "proj_b",
+    ]
+    assert "#" not in browser.path
+    assert session_jobs(slurm, "alice") == []
+
+
+def test_a_link_may_give_a_number_of_gpus_alone(browser: Window) -> None:
+    open_form(browser)
+    browser.script("window.location.hash = 'gpus=1'")
+    browser.see("#berth-link")
+    assert chosen(browser, "gpus").endswith(":1")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_a_refused_form_is_accessible_and_fits_a_narrow_screen(browser: Window, theme: str) -> None:
+    open_form(browser)
+    switch_theme(browser, theme)
+    browser.script(
+        "const menu = document.getElementById('berth-cores');"
+        "menu.options[0].value = '4096'; menu.options[0].selected = true;"
+    )
+    browser.see("button", "Start").click()
+    browser.see("#berth-cores-problem", "“4096” is not one of the choices")
+    assert axe.violations(browser) == []
+    browser.whole_picture(f"form-refused-{theme}")
+    with browser.screen(*NARROW):
+        assert browser.script(OVERFLOW) == []
+        browser.whole_picture(f"form-narrow-{theme}")

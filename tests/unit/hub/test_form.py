@@ -1,0 +1,208 @@
+"""The form as its user sees it: limits, defaults, what was refused or changed, where to get help."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from bs4 import BeautifulSoup, Tag
+
+from berth.hub import footer, text, words
+from berth.hub.formspawner import BadOptions
+from berth.hub.history import PastSession
+from berth.hub.options import LABELS
+from berth.hub.settings import Links
+from berth.hub.state import SessionRecord
+from berth.slurm.records import Association, Qos
+from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
+from tests.unit.hub.test_rules import CONTROLLER
+
+if TYPE_CHECKING:
+    from tests.unit.hub.conftest import Stage
+
+
+async def shown(stage: Stage) -> BeautifulSoup:
+    return BeautifulSoup(await stage.spawner.get_options_form(), "html.parser")
+
+
+def tell(stage: Stage, **changes: Any) -> None:
+    stage.collector.snapshot = replace(stage.collector.snapshot, controller=CONTROLLER, **changes)
+
+
+def at(page: BeautifulSoup, identity: str) -> str:
+    found = page.find(id=identity)
+    assert isinstance(found, Tag), identity
+    return found.get_text(" ", strip=True)
+
+
+def chosen(page: BeautifulSoup, name: str) -> str:
+    (found,) = page.select(f"#berth-{name} option[selected]")
+    return str(found["value"])
+
+
+async def test_every_field_shows_its_rule_its_limit_and_its_default(stage: Stage) -> None:
+    page = await shown(stage)
+    assert [menu["name"] for menu in page.find_all("select")] == list(LABELS)
+    hints = {name: at(page, f"berth-{name}-hint") for name in LABELS}
+    assert hints["cores"] == (
+        "Up to 5 users may share a core when the system is full. At most 4 with these choices. Default: 1."
+    )
+    assert "At most 4000 MiB with these choices. Default: 1000 MiB." in hints["memory"]
+    assert "At most 2 with these choices. Default: 1 a100 GPU." in hints["gpus"]
+    assert "GPUs are yours alone" in hints["gpus"]
+    assert "At most 8 hours with these choices. Default: 1 hour." in hints["time"]
+    assert "Default: proj_a." in hints["account"]
+    assert "Default: None." in hints["reservation"]
+    assert "Default: 2026.11 (Python 3.13)." in hints["release"]
+
+
+async def test_limits_are_those_beside_the_other_choices(stage: Stage) -> None:
+    small = node(name="gpu2", cpus=2, memory_mib=1000, gpus={"h100": 1})
+    tell(stage, nodes=(stage.collector.snapshot.nodes[0], small))
+    with pytest.raises(BadOptions):
+        await stage.spawner.run_options_from_form({"gpus": ["h100:1"], "cores": ["4"], "memory": ["1000M"]})
+    page = await shown(stage)
+    assert "At most 2 with these choices." in at(page, "berth-cores-hint")
+    assert "At most 2 with these choices." in at(page, "berth-gpus-hint")
+
+
+async def test_what_was_refused_is_said_at_its_field_and_stays_as_it_was_sent(stage: Stage) -> None:
+    tell(stage, reservations=(reservation(nodes=("gpu2",)),))
+    sent = {"reservation": ["course"], "account": ["proj_a"], "time": ["08:00:00"], "cores": ["2"]}
+    with pytest.raises(BadOptions):
+        await stage.spawner.run_options_from_form(sent)
+    page = await shown(stage)
+    assert {name: chosen(page, name) for name in sent} == {name: values[0] for name, values in sent.items()}
+    wrong = page.select("select[aria-invalid=true]")
+    assert [menu["name"] for menu in wrong] == ["account", "time"]
+    for menu in wrong:
+        described = str(menu["aria-describedby"]).split()
+        assert described[0] == f"berth-{menu['name']}-problem"
+        assert all(page.find(id=name) for name in described)
+    assert "is not for proj_a" in at(page, "berth-account-problem")
+    assert "lasts no longer" in at(page, "berth-time-problem")
+
+
+async def test_the_last_choice_comes_again_and_what_is_gone_is_said(stage: Stage) -> None:
+    stage.spawner.orm_spawner.user_options = {
+        "cores": "2",
+        "gpus": "v100:4",
+        "memory": "4000M",
+        "prologue": "x",
+    }
+    tell(stage, nodes=(node(memory_mib=1000),))
+    page = await shown(stage)
+    assert {name: chosen(page, name) for name in ("cores", "gpus", "memory")} == {
+        "cores": "2",
+        "gpus": "a100:1",
+        "memory": "1000M",
+    }
+    assert at(page, "berth-gpus-note") == (
+        "GPU configuration: your last choice, “v100:4”, is no longer offered. Chosen instead: 1 a100 GPU."
+    )
+    assert "“4000M”, is no longer offered" in at(page, "berth-memory-note")
+    assert at(page, "berth-cores-note") == ""
+
+
+async def test_a_last_choice_that_cannot_be_had_together_any_more_is_lowered(stage: Stage) -> None:
+    stage.spawner.orm_spawner.user_options = {"cores": "4", "gpus": "a100:2"}
+    tell(stage, nodes=(node(cpus=1), node(name="cpu1", gpus={})))
+    page = await shown(stage)
+    assert (chosen(page, "gpus"), chosen(page, "cores")) == ("a100:2", "1")
+    assert at(page, "berth-cores-note") == (
+        "Number of cores: at most 1; no node with 2 a100 GPUs has more. Ask for less. Chosen instead: 1."
+    )
+
+
+async def test_what_makes_a_session_wait_stands_at_its_field(stage: Stage) -> None:
+    limits = {("user", "gres/gpu"): 3, ("user", "jobs"): 1}
+    running = job(state="RUNNING", nodes=("gpu1",), gpus={"a100": 2})
+    tell(stage, qos={"normal": Qos("normal", limits=limits)}, jobs={7: running})
+    page = await shown(stage)
+    assert "uses 2 of the 3 GPUs" in at(page, "berth-gpus-waits")
+    assert "1 session or job running" in at(page, "berth-waits")
+
+
+async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> None:
+    row = Association("alice", "proj_a", None, is_default=True, limits={("job", "gres/gpu:a100"): 1})
+    tell(stage, associations=(row,), reservations=(reservation(accounts=("proj_a",)),))
+    page = await shown(stage)
+    place = page.find(id="berth-form")
+    assert isinstance(place, Tag)
+    rules = json.loads(str(place["data-rules"]))
+    assert rules["shapes"] == [
+        {"cores": 4, "memory": 4000, "gpus": {"a100": 2}, "reservations": ["course"]},
+    ]
+    assert rules["accounts"]["proj_a"]["gpus"] == {"a100": 1}
+    assert rules["accounts"]["proj_a"]["time"] == {"most": 480, "text": "8 hours"}
+    assert rules["reservations"]["course"]["time"] == {"most": 60, "text": "1 hour"}
+    assert page.select_one("#berth-memory option[value='1000M']")["data-amount"] == "1000"  # type: ignore[index]
+
+
+async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: Stage) -> None:
+    site = Links(help="https://help.example.org/?job={job_id}")
+    stage.service.form = FORM.model_copy(update={"links": site})
+    tell(stage, partition=replace(PARTITION, deny_accounts=("proj_a", "proj_b")))
+    page = await shown(stage)
+    assert page.find_all(["select", "button"]) == []
+    assert "None of your Slurm accounts" in page.get_text()
+    assert page.select("a")[0]["href"] == "https://help.example.org/?job="
+
+
+async def test_the_form_is_in_the_language_of_the_reader(stage: Stage) -> None:
+    token = text.language.set("it")
+    try:
+        page = await shown(stage)
+    finally:
+        text.language.reset(token)
+    assert page.find("label", string="Numero di core")
+    assert "Al massimo 8 ore con queste scelte. Predefinito: 1 ora." in at(page, "berth-time-hint")
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (0, "0 minutes"),
+        (1, "1 minute"),
+        (90, "1 hour 30 minutes"),
+        (1440, "1 day"),
+        (2885, "2 days 5 minutes"),
+    ],
+)
+def test_times_are_said_in_words(minutes: int, said: str) -> None:
+    assert str(words.duration(minutes)) == said
+
+
+def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stage) -> None:
+    site = Links.model_validate(
+        {
+            "help": "https://help.example.org/new?job={job_id}&why={reason}",
+            "more": [{"title": "News", "url": "https://news.example.org"}],
+        }
+    )
+
+    def urls() -> list[str]:
+        return [link.url for link in footer.links(site, stage.user)]
+
+    assert urls() == ["https://help.example.org/new?job=&why=", "https://news.example.org"]
+    assert [link.url for link in footer.links(site, None)] == urls()
+    stage.spawner.job_id = "7"
+    stage.collector.publish(job(reason="QOS&Max"))
+    assert urls()[0] == "https://help.example.org/new?job=7&why=QOS%26Max"
+    stage.collector.publish()
+    ended = PastSession(SessionRecord("0" * 32, 1, NOW, job_id=8), job(job_id=8, state="NODE_FAIL"), NOW)
+    stage.service.history.put(stage.spawner.owner, ended)
+    assert urls()[0] == "https://help.example.org/new?job=8&why=NODE_FAIL"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["javascript:alert(1)", "//example.org", "/help", "mailto:", "https:///x", "https://a b", "data:x,y"],
+)
+def test_a_link_leads_to_a_page_or_a_mailbox(url: str) -> None:
+    for links in ({"help": url}, {"terms": url}, {"more": [{"title": "x", "url": url}]}):
+        with pytest.raises(ValueError, match="is not an address"):
+            Links.model_validate(links)
+    assert Links(terms="mailto:support@example.org").terms
