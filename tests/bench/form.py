@@ -18,7 +18,7 @@ from tests.bench.stage import STATES, USERS, slurmctld
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.bench.hubs import Hub
+    from tests.bench.hub import Hub
 
 TITLE: Final = "The form while fifty others read it"
 READERS: Final = USERS[1:]

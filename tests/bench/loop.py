@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from tests.bench import page
-from tests.bench.hubs import FAILURES, reason, small
+from tests.bench.hub import FAILURES, reason, small
 from tests.bench.install import REMOTE
 from tests.bench.readers import reading
 from tests.bench.stage import STATES, USERS, cancel_jobs, login, slurmctld
@@ -17,7 +17,7 @@ from tests.bench.stage import STATES, USERS, cancel_jobs, login, slurmctld
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.bench.hubs import Hub
+    from tests.bench.hub import Hub
 
 TITLE: Final = "The longest block of the hub's event loop"
 SESSIONS: Final = 3

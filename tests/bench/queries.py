@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tests.bench import page
-from tests.bench.hubs import FAILURES, Hub, reason, small
+from tests.bench.hub import FAILURES, Hub, reason, small
 from tests.bench.stage import ACCOUNT, MEMORY, USERS, cancel_jobs, login
 from tests.lab.cluster import CLUSTER, PARTITION
 from tests.lab.slurm import on

@@ -12,7 +12,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from tests.bench.hubs import Hub
+    from tests.bench.hub import Hub
 
 TIMEOUT_SECONDS: Final = 15.0
 
