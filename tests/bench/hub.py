@@ -57,7 +57,9 @@ class Hub:
     password: str
     trust: ssl.SSLContext
     stream: str = ""
-    """The event stream that the form's page listens to."""
+    """The event stream that the page listens to."""
+    script: str = ""
+    """What the page's script asks for when the page is there."""
     _visitors: dict[str, Visitor] = field(default_factory=dict)
 
     def visitor(self, user: str) -> Visitor:

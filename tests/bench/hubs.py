@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import httpx
 
@@ -38,6 +39,7 @@ def berth(password: str) -> Iterator[Hub]:
         password=password,
         trust=trust(),
         stream="/hub/berth/api/availability",
+        script=f"/hub/berth/api/advice?{urlencode(options(Wish()))}",
     )
     with _running(hub):
         yield hub
