@@ -8,7 +8,7 @@ from tests.browser import axe
 from tests.browser.test_pages import OVERFLOW, THEMES, switch_theme
 from tests.lab.cluster import OPEN_TYPE
 from tests.lab.sessions import ended, running, started
-from tests.lab.test_restart import full_nodes
+from tests.lab.slurm import full_nodes
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:

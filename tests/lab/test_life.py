@@ -14,7 +14,7 @@ from tests.lab.cluster import OPEN_NODE, OPEN_TYPE
 from tests.lab.machines import LOGIN, Machine
 from tests.lab.notebook import Terminal
 from tests.lab.sessions import SMALL, Session, ended, running, said, session_jobs, started
-from tests.lab.test_restart import full_nodes
+from tests.lab.slurm import full_nodes
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
