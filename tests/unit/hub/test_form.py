@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 
 from berth.hub import footer, text, words
-from berth.hub.formspawner import BadOptions
+from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
 from berth.hub.history import PastSession
 from berth.hub.options import LABELS
 from berth.hub.settings import Links
@@ -113,6 +113,16 @@ async def test_the_last_choice_comes_again_and_what_is_gone_is_said(stage: Stage
     )
     assert "“4000M”, is no longer offered" in at(page, "berth-memory-note")
     assert at(page, "berth-cores-note") == ""
+
+
+async def test_what_a_link_asks_for_in_vain_is_said_at_its_field(stage: Stage) -> None:
+    with pytest.raises(LinkOnlyFillsError):
+        stage.spawner.options_from_query({"cores": ["64"], "memory": ["500M"]})
+    page = await shown(stage)
+    assert chosen(page, "memory") == "500M"
+    assert at(page, "berth-cores-note") == (
+        "Number of cores: “64” is not one of the choices. The highest is 4. Chosen instead: 1."
+    )
 
 
 async def test_a_last_choice_that_cannot_be_had_together_any_more_is_lowered(stage: Stage) -> None:
