@@ -1,80 +1,50 @@
-"""`make bench`: time starts of sessions beside the peers in one run, and write docs/benchmarks.md."""
+"""`make bench`: measure beside the peers in one run, and write docs/benchmarks.md.
+
+`python -m tests.bench [start] [queries] [form] [loop]` measures some parts only; the others keep their
+sections of the page.
+"""
 
 from __future__ import annotations
 
+import argparse
+import math
 import os
-import platform
-import statistics
+import signal
 import sys
-import time
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import Final
 
-from tests.bench import peers
-from tests.lab.machines import ROOT
+from tests.bench import form, hubs, install, loop, page, queries, stage, start
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-# ruff: noqa: T201 - a command that prints what it does
-
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-AIMS = {"the floor": 0.5, "stock batchspawner": 0.3}
+ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
+PARTS: Final = {"start": start, "queries": queries, "form": form, "loop": loop}
+SHARE: Final = {"start": 1, "queries": 5, "form": 3, "loop": 3}
+"""One round of a part for so many of ROUNDS: the longer a round takes and the less it varies, the fewer."""
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Time each peer once a round, in turns, so that what else the machine does hits all alike."""
-    peers.install()
-    found: dict[str, list[float]] = {"Berth": [], "the floor": [], "stock batchspawner": []}
-    with peers.stock_hub() as stock:
-        timed = {"the floor": peers.floor, "stock batchspawner": stock, "Berth": peers.berth}
-        for number in range(rounds + 1):
-            for name, time_one in timed.items():
-                seconds = time_one()
-                if number:  # the first round warms caches for all
-                    found[name].append(seconds)
-                print(f"{'warm-up' if not number else f'round {number}'}: {name} {seconds:.2f} s", flush=True)
-    return found
-
-
-def report(found: Mapping[str, Sequence[float]]) -> str:
-    """Return the page: seconds with their spread, and Berth as a ratio of each peer."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, {time.strftime('%Y-%m-%d')}"
-    lines = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`; a run in the lab's containers on one machine, every peer in each round.",
-        f"Machine: {machine}; {len(found['Berth'])} rounds after one warm-up.",
-        "",
-        "## From the click to the first answer of the session",
-        "",
-        "| what | median s | least s | most s | Berth / it | aim |",
-        "|---|---|---|---|---|---|",
-    ]
-    own = statistics.median(found["Berth"])
-    for name, seconds in found.items():
-        median = statistics.median(seconds)
-        ratio = f"{own / median:.2f}" if name != "Berth" else ""
-        aim = f"<= {AIMS[name]}" if name in AIMS else ""
-        lines.append(
-            f"| {name} | {median:.2f} | {min(seconds):.2f} | {max(seconds):.2f} | {ratio} | {aim} |",
-        )
-    lines += [
-        "",
-        "- Berth: REST request to the first 200 of `/user/NAME/api` through nginx, TLS and the proxy.",
-        "- stock batchspawner: the same request to JupyterHub with batchspawner in the same lab, plain HTTP.",
-        "- the floor: plain `jupyter lab` started by `srun`, until it answers on its node.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Measure, print and write the page."""
-    text = report(measure(ROUNDS))
-    print(text)
-    (ROOT / "docs/benchmarks.md").write_text(text, encoding="utf-8")
+def main(arguments: list[str]) -> int:
+    """Measure the parts that were asked for, print and write their sections."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="part", help=", ".join(PARTS))
+    chosen = parser.parse_args(arguments).parts or list(PARTS)
+    # Told to end, it puts the lab back first, as it does on Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        stage.refuse_if_in_use()
+    except stage.InUseError as error:
+        print(error, file=sys.stderr)
+        return 1
+    install.install()
+    with ExitStack() as stack:
+        password = stack.enter_context(stage.users())
+        stack.enter_context(stage.berth_settings())
+        contenders = [stack.enter_context(hub(password)) for hub in (hubs.berth, hubs.stock, hubs.moss)]
+        for name in chosen:
+            section = PARTS[name].measure(contenders, math.ceil(ROUNDS / SHARE[name]))
+            print(f"\n{section}\n", flush=True)
+            page.write([section], [part.TITLE for part in PARTS.values()])
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

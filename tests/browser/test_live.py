@@ -11,7 +11,7 @@ from tests.browser import axe
 from tests.browser.test_pages import THEMES, open_form, switch_theme
 from tests.lab.circumstances import working
 from tests.lab.cluster import OPEN_NODE, OPEN_TYPE
-from tests.lab.test_restart import full_nodes
+from tests.lab.slurm import full_nodes
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser import axe
 from tests.lab.sessions import ended, session_jobs
-from tests.lab.slurm import START_SECONDS
-from tests.lab.test_restart import full_nodes
+from tests.lab.slurm import START_SECONDS, full_nodes
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:

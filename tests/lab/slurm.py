@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tests.lab.cluster import PARTITION, RESERVED
+from tests.lab.cluster import CLUSTER, PARTITION, RESERVED
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from tests.lab.machines import Machine
 
@@ -137,6 +138,21 @@ class Slurm:
         listing = self.login.run("scontrol", "show", "reservation", "-o").splitlines()
         reservations = [dict(_FIELD.findall(line)) for line in listing if "ReservationName=" in line]
         return {item["Nodes"] for item in reservations if item["State"] == "ACTIVE"}
+
+
+@contextmanager
+def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
+    """Nodes whose memory is taken by jobs of bob's; cancel them to make room."""
+    blockers: list[int] = []
+    try:
+        for node in CLUSTER:
+            options = (f"--mem={node.memory - 100}M", "--time=60", *on(node.name))
+            blockers += [slurm.submit("bob", *options, script="sleep 3600")]
+        for job_id in blockers:
+            slurm.wait_for(job_id, "RUNNING")
+        yield blockers
+    finally:
+        slurm.cancel(*blockers)
 
 
 def _gpus(text: str) -> Counter[str]:

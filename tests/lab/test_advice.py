@@ -9,9 +9,8 @@ from tests.lab import pages
 from tests.lab.circumstances import HELD, reserved, working
 from tests.lab.cluster import CLUSTER, COURSE, OPEN_NODE, OPEN_TYPE, USERS_PER_CORE
 from tests.lab.sessions import SMALL
-from tests.lab.slurm import on
+from tests.lab.slurm import full_nodes, on
 from tests.lab.test_availability import FOLLOW_SECONDS
-from tests.lab.test_restart import full_nodes
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:

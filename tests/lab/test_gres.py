@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
-from berth.slurm import gres, hostlist
+from berth.slurm import describe, drift, gpus, gres, hostlist, rows
 from tests.lab.machines import ROOT
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.lab.machines import Machine
 
 GOLDEN = ROOT / "tests/render/golden/mixed"
+SITE = ROOT / "tests/render/inventories/mixed/group_vars/all/slurm_interactive.yml"
 FOUND = re.compile(r"Gres Name=(\S+) Type=(\S+) Count=([0-9]+)")
 SLURM_CONF = """ClusterName=proof
 SlurmctldHost=login
@@ -36,9 +38,12 @@ def lines(name: str) -> list[str]:
 def by_node(name: str) -> Iterator[tuple[str, str]]:
     """Each node with each of its lines."""
     for line in lines(name):
-        names, _, rest = line.removeprefix("NodeName=").partition(" ")
-        for node in hostlist.expand(names):
-            yield node, rest
+        for node in _names(line):
+            yield node, line.partition(" ")[2]
+
+
+def _names(line: str) -> list[str]:
+    return hostlist.expand(line.removeprefix("NodeName=").partition(" ")[0])
 
 
 def expected(node: str) -> dict[tuple[str, str], int]:
@@ -53,7 +58,10 @@ def expected(node: str) -> dict[tuple[str, str], int]:
 
 
 DETECTED = {node for node, rest in by_node("gres.conf") if "AutoDetect" in rest}
+SLICED = {node for node, rest in by_node("gres.conf") if "MultipleFiles" in rest}
 NODES = sorted({node for node, _ in by_node("interactive.conf")})
+DESCRIBED: list[dict[str, Any]] = yaml.safe_load(SITE.read_text(encoding="utf-8"))["slurm_interactive_nodes"]
+TYPES = gpus.types(describe.items(DESCRIBED, "nodes", rows.NODE_KEYS))
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +71,11 @@ def place(gpu1: Machine) -> Iterator[str]:
     types = next(
         line for line in (GOLDEN / "slurm.conf").read_text("utf-8").splitlines() if "GresTypes" in line
     )
+    assert types == f"GresTypes={','.join(TYPES)}"
+    sliced = [line for line in lines("interactive.conf") if SLICED & set(_names(line))]
     files = {
         "slurm.conf": f"{SLURM_CONF}{types}\n" + "\n".join(lines("interactive.conf")) + "\n",
+        "unshared.conf": f"{SLURM_CONF}GresTypes={gres.GPU}\n" + "\n".join(sliced) + "\n",
         "gres.conf": "\n".join(lines("gres.conf")).replace("/dev/", f"{directory}/dev/") + "\n",
     }
     for name, text in files.items():
@@ -78,19 +89,36 @@ def place(gpu1: Machine) -> Iterator[str]:
     gpu1.run("rm", "-r", directory)
 
 
-def read_by_slurmd(machine: Machine, directory: str, node: str) -> str:
-    result = machine.attempt("env", f"SLURM_CONF={directory}/slurm.conf", "slurmd", "-N", node, "-G")
+def read_by_slurmd(machine: Machine, directory: str, node: str, conf: str = "slurm.conf") -> str:
+    result = machine.attempt("env", f"SLURM_CONF={directory}/{conf}", "slurmd", "-N", node, "-G")
     return str(result.stdout + result.stderr)
 
 
-@pytest.mark.parametrize("node", [node for node in NODES if node not in DETECTED])
-def test_slurmd_reads_the_gpus_that_were_described(gpu1: Machine, place: str, node: str) -> None:
-    said = read_by_slurmd(gpu1, place, node)
+def counted(said: str) -> dict[tuple[str, str], int]:
+    """The GPUs that slurmd says it found, as `expected` has them."""
     found: dict[tuple[str, str], int] = {}
     for name, kind, count in FOUND.findall(said):
         key = (name, kind if name == gres.GPU and kind != "(null)" else "")
         found[key] = found.get(key, 0) + int(count)
-    assert {key: count for key, count in found.items() if count} == expected(node), said
+    return {key: count for key, count in found.items() if count}
+
+
+def differences(machine: Machine, node: str, gres_types: list[str]) -> list[str]:
+    """What Berth says of a described node on this machine's Slurm, whatever devices the machine has."""
+    (described,) = [item for item in DESCRIBED if item["name"] == node]
+    return drift.compare(described, {drift.VERSION: machine.run("slurmd", "-V")}, gres_types)
+
+
+@pytest.mark.parametrize("node", [node for node in NODES if node not in DETECTED])
+def test_slurmd_reads_the_gpus_that_were_described_or_berth_says_that_it_does_not(
+    gpu1: Machine, place: str, node: str
+) -> None:
+    said = read_by_slurmd(gpu1, place, node)
+    if node in SLICED and differences(gpu1, node, TYPES):
+        assert counted(said) != expected(node), "this Slurm counts slices right: Berth must not say otherwise"
+        said = read_by_slurmd(gpu1, place, node, "unshared.conf")  # as Berth advises
+        assert differences(gpu1, node, [gres.GPU]) == []
+    assert counted(said) == expected(node), said
     assert "fatal" not in said
     assert "gnoring" not in said
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from tests.lab import pages
-from tests.lab.cluster import CLUSTER, OPEN_NODE, OPEN_TYPE
+from tests.lab.cluster import OPEN_NODE, OPEN_TYPE
+from tests.lab.hub import HUB_SECONDS, hub_answers, kill_hub
 from tests.lab.notebook import Kernel
-from tests.lab.sessions import SMALL, Session, ended, running, session_jobs, started
-from tests.lab.slurm import on
+from tests.lab.sessions import Session, running, session_jobs
 from tests.lab.test_availability import current, expected, followed
 from tests.lab.waiting import until
 
@@ -26,113 +25,10 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-HUB_SECONDS = 45.0
 OUTAGE_SECONDS = 30.0
 COUNTED = 60
 COUNT = f"import time\nfor number in range({COUNTED}):\n    print(number, flush=True)\n    time.sleep(0.2)"
 pytestmark = pytest.mark.slow
-
-
-def hub_answers(visitor: Visitor) -> bool:
-    """Whether the hub answers its API."""
-    try:
-        return visitor.http.get("/hub/api/").status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
-def kill_hub(login: Machine, visitor: Visitor) -> None:
-    """SIGKILL all of the hub at once, and wait for the one that systemd starts."""
-    with killed_hub(login, visitor):
-        pass
-
-
-@contextmanager
-def killed_hub(login: Machine, visitor: Visitor) -> Iterator[None]:
-    """The same, with a moment in between."""
-    before = login.property("berth-hub", "MainPID")
-    login.run("systemctl", "kill", "--signal=KILL", "--kill-whom=all", "berth-hub")
-    yield
-    until(
-        lambda: login.property("berth-hub", "MainPID") not in {"0", before} and hub_answers(visitor),
-        "a new hub that answers",
-        HUB_SECONDS,
-    )
-
-
-@contextmanager
-def full_nodes(slurm: Slurm) -> Iterator[list[int]]:
-    """Nodes whose memory is taken by jobs of bob's; cancel them to make room."""
-    blockers: list[int] = []
-    try:
-        for node in CLUSTER:
-            options = (f"--mem={node.memory - 100}M", "--time=60", *on(node.name))
-            blockers += [slurm.submit("bob", *options, script="sleep 3600")]
-        for job_id in blockers:
-            slurm.wait_for(job_id, "RUNNING")
-        yield blockers
-    finally:
-        slurm.cancel(*blockers)
-
-
-def test_a_start_that_waits_in_the_queue_survives_a_killed_hub(
-    slurm: Slurm, login: Machine, alice: Visitor
-) -> None:
-    try:
-        with full_nodes(slurm) as blockers:
-            job_id = started(slurm, alice)
-            until(lambda: slurm.job(job_id)["Reason"] == "Resources", "a start that waits", 30)
-            kill_hub(login, alice)
-
-            server = alice.server()
-            assert server is not None
-            assert server["pending"] == "spawn"
-            assert session_jobs(slurm, "alice") == [job_id]
-            assert slurm.state(job_id) == "PENDING"
-            told = next(event["message"] for event in alice.progress() if str(job_id) in event["message"])
-            assert "waits in the queue" in told
-            slurm.cancel(*blockers)
-        alice.wait_ready()
-        assert session_jobs(slurm, "alice") == [job_id]
-        assert slurm.state(job_id) == "RUNNING"
-        assert alice.open_session().url.path.startswith("/user/alice/lab")
-        with Kernel.start(alice) as kernel:
-            assert kernel.run("import os; print(os.environ['BERTH_JOB_ID'])") == str(job_id)
-    finally:
-        ended(slurm, alice)
-
-
-def test_a_submission_under_way_survives_a_killed_hub(slurm: Slurm, login: Machine, alice: Visitor) -> None:
-    before = slurm.known("alice")
-    try:
-        with stopped_controller(login):
-            answer = alice.submit_form(**SMALL)
-            assert answer.status_code == 200, answer.text
-            until(lambda: submissions(login) == 1, "a submission under way", 20)
-            with killed_hub(
-                login, alice
-            ):  # later, sbatch may have given up: it waits ten seconds for an answer
-                assert submissions(login) == 1, "the submission did not outlive the hub"
-        alice.wait_ready()
-        assert len(session_jobs(slurm, "alice")) == 1
-        assert len(slurm.known("alice") - before) == 1
-    finally:
-        ended(slurm, alice)
-
-
-@contextmanager
-def stopped_controller(login: Machine) -> Iterator[None]:
-    """Slurm's controller takes connections and does not answer."""
-    login.run("systemctl", "kill", "--signal=STOP", "slurmctld")
-    try:
-        yield
-    finally:
-        login.run("systemctl", "kill", "--signal=CONT", "slurmctld")
-
-
-def submissions(login: Machine) -> int:
-    """How many processes of sbatch there are."""
-    return len(login.attempt("pgrep", "-x", "sbatch").stdout.split())
 
 
 @pytest.fixture(scope="module")

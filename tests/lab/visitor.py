@@ -28,12 +28,12 @@ def trust() -> ssl.SSLContext:
 class Visitor:
     """One user with one browser's worth of cookies."""
 
-    def __init__(self, name: str, context: ssl.SSLContext) -> None:
-        """Start with no cookies."""
+    def __init__(self, name: str, context: ssl.SSLContext, url: str | None = None) -> None:
+        """Start with no cookies; at the lab's own hub, unless another one's URL is given."""
         self.name = name
         self.context = context
         self.http = httpx.Client(
-            base_url=lab().url, verify=context, follow_redirects=True, timeout=30, trust_env=False
+            base_url=url or lab().url, verify=context, follow_redirects=True, timeout=30, trust_env=False
         )
 
     def __enter__(self) -> Self:

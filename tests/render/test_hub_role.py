@@ -40,7 +40,6 @@ SANDBOX = {
     "PrivateIPC=yes",
     "ProtectClock=yes",
     "ProtectControlGroups=yes",
-    "ProtectHome=yes",
     "ProtectHostname=yes",
     "ProtectKernelLogs=yes",
     "ProtectKernelModules=yes",
@@ -125,6 +124,9 @@ def test_every_unit_is_sandboxed(site: Callable[[str], Site], template: str) -> 
     assert SANDBOX - set(lines) == set()
     # DynamicUser= implies the strict kind.
     assert "ProtectSystem=strict" in lines or "DynamicUser=yes" in lines
+    # The helper writes a test into the user's home, and where the site says that homes are only.
+    homes = {"ProtectHome=no", "ReadWritePaths=-/home"} if "helper" in template else {"ProtectHome=yes"}
+    assert homes - set(lines) == set()
 
 
 @pytest.mark.parametrize("unit", ["hub", "proxy"])

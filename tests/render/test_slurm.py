@@ -153,13 +153,14 @@ def test_a_machine_without_slurm_and_driver_is_asked_without_a_failure(tmp_path:
 
 def test_the_script_gives_the_filter_every_answer(tmp_path: Path) -> None:
     (tmp_path / "slurmd").write_text(
-        "#!/bin/sh\necho NodeName=gpu1 CPUs=2; echo trouble >&2; exit 1\n", "utf-8"
+        "#!/bin/sh\necho gpu1 answers to $1; echo trouble >&2; exit 1\n", "utf-8"
     )
     (tmp_path / "nvidia-smi").write_text('#!/bin/sh\necho "${1%%,*}"\n', "utf-8")
     for name in ("slurmd", "nvidia-smi"):
         (tmp_path / name).chmod(0o755)
     assert asked(tmp_path, "/dev/null", "/dev/no such gpu") == {
-        drift.SLURMD: "NodeName=gpu1 CPUs=2\n",
+        drift.SLURMD: "gpu1 answers to -C\n",
+        drift.VERSION: "gpu1 answers to -V\n",
         drift.LIST: "-L\n",
         drift.QUERY: "--query-gpu=name\n",
         drift.MISSING: "/dev/no such gpu\n",

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import pages
+from tests.lab.hub import hub_answers
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import Session, running
-from tests.lab.test_restart import hub_answers
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:

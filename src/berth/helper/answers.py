@@ -45,6 +45,8 @@ class SubmitResult:
     verdict: Verdict
     job_id: int | None = None
     message: str = ""
+    error: str = ""
+    """The helper's own word for why nothing was done (`berth.helper.home`), where it has one."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ class HelperClient:
         verdict, answer, message = await self._settle(request)
         job_id = answer.get("job_id")
         if verdict is not Verdict.OK:
-            return SubmitResult(verdict, message=message)
+            return SubmitResult(verdict, message=message, error=str(answer.get("error", "")))
         if type(job_id) is not int:
             return SubmitResult(Verdict.UNKNOWN, message="The helper's answer carries no job id.")
         return SubmitResult(verdict, job_id)
@@ -131,7 +131,7 @@ class HelperClient:
         if answer["ok"]:
             return Verdict.OK, answer, ""
         verdict = Verdict.UNKNOWN if answer["error"] == "unknown" else Verdict.REFUSED
-        return verdict, answer, answer["message"]
+        return verdict, answer, str(answer["message"])
 
     async def _ask(self, request: dict[str, object]) -> dict[str, Any]:
         document = json.dumps(request).encode()

@@ -8,6 +8,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
+from berth.helper import home
 from berth.helper.protocol import Answer, Cancel, Estimate, Resources, Submit, failure, success
 from berth.helper.refusals import REFUSALS
 
@@ -53,6 +54,8 @@ class _NotRunError(Exception):
 
 def submit(user: User, request: Submit, settings: Settings) -> Answer:
     """Queue a session. The answer is "refused" only if it is proved that nothing was queued."""
+    if (problem := home.problem(user)) is not None:
+        return problem
     script = f"{settings.layers_dir}/{request.layer}/bin/berth-session"
     argv = [
         *_sbatch(user, request.resources, settings),

@@ -18,6 +18,7 @@ from sqlalchemy.orm import selectinload
 
 from berth.hub import janitor, state
 from berth.hub.handlers import HANDLERS
+from berth.hub.launch import CHECK_SECONDS
 from berth.hub.localized import localize
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class BerthHub(JupyterHub):
         """Take up every session of the database; returns how many."""
         self.service.collector.start()
         janitor.restore(self.service, self.db)
+        janitor.revoke_strays(self.db)
         self._background(janitor.sweep_forever(self.service, self.db))
+        self._background(self._watch_requeues())
         rows = (
             self.db.query(orm.Spawner)
             .filter(orm.Spawner.server_id.isnot(None))
@@ -64,8 +67,11 @@ class BerthHub(JupyterHub):
             .all()
         )
         for row in rows:
-            user = self.users[row.user]
-            self._take_up(user, user.spawners[row.name])
+            try:
+                user = self.users[row.user]
+                self._take_up(user, user.spawners[row.name])
+            except Exception:  # one record that cannot be read must not keep everybody else out
+                self.log.exception("The session of %s cannot be taken up; it is left as it is", row.user.name)
         self.db.commit()
         self._count_running()
         return len(rows)
@@ -90,11 +96,28 @@ class BerthHub(JupyterHub):
         spawner.start_polling()
 
     async def _stop(self, user: User, name: str) -> None:
-        try:
-            await self.proxy.delete_user(user, name)
-        except Exception:  # the session must end all the same
-            self.log.exception("The route of %s stays until the next check of routes", user.name)
+        await self.proxy.delete_user(user, name)
         await user.stop(name)
+
+    async def _watch_requeues(self) -> None:
+        """Take up the start of sessions whose job Slurm runs again, which an operator can make it do."""
+        while True:
+            await self.service.collector.changed(CHECK_SECONDS)
+            for item in [item for item in self.service.followed.values() if not item.abandoned]:
+                try:
+                    self._look_for_requeue(self.users[item.user], item.server)
+                except Exception:  # whatever it is, the others are looked at all the same
+                    self.log.exception("The session of %s could not be looked at", item.user)
+
+    def _look_for_requeue(self, user: User, name: str) -> None:
+        spawner: BerthSpawner = user.spawners[name]
+        if not (spawner.ready and spawner.requeued):
+            return
+        self.log.warning("%s was requeued; its start is taken up again", spawner._log_name)  # noqa: SLF001
+        spawner.begin_again()
+        spawner.stop_polling()
+        spawner._callbacks = []  # noqa: SLF001 - a start that is finished adds its own
+        self._resume_start(user, spawner)
 
     def _resume_start(self, user: User, spawner: BerthSpawner) -> None:
         """Do what is left of `User.spawn` and of `BaseHandler.spawn_single_user` for a pending start."""
@@ -110,6 +133,8 @@ class BerthHub(JupyterHub):
         future.add_done_callback(done)
 
     async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
+        # Where a session served that was requeued, or whose hub was killed, somebody else may serve now.
+        await self.proxy.delete_user(user, spawner.name)
         try:
             address, port = await spawner.finish_start()
         except Exception as error:
@@ -126,8 +151,6 @@ class BerthHub(JupyterHub):
         spawner._proxy_pending = True  # noqa: SLF001
         try:
             await self.proxy.add_user(user, spawner.name)
-        except Exception:  # the session is fine, and routes are checked again and again
-            self.log.exception("The route of %s comes with the next check of routes", user.name)
         finally:
             spawner._proxy_pending = False  # noqa: SLF001
         self._count_running()

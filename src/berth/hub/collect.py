@@ -8,6 +8,7 @@ objects on standard input and snapshots on standard output (see `berth.hub.pipe`
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,8 @@ WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 ACCOUNTS_INTERVAL = 60.0
 """Seconds between two readings of associations and QOS, which change rarely."""
+
+log = logging.getLogger("berth.collect")
 
 
 @dataclass
@@ -125,8 +128,13 @@ class Collector:
             accounts_part=Part(asked_at),
         )
 
-    async def round(self, *, woken: bool) -> bool:
-        """Ask what is due (the queue at once when woken); return whether anything was asked."""
+    async def round(
+        self, *, woken: bool, hand_over: Callable[[Snapshot], Awaitable[None]] | None = None
+    ) -> bool:
+        """Ask what is due (the queue at once when woken); return whether anything was asked.
+
+        Each answer is handed over before the next question: when Slurm is slow, nobody shall wait for all.
+        """
         kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
             (self._queue, "jobs_part", self._ask_queue, woken),
             (self._nodes, "nodes_part", self._ask_nodes, False),
@@ -140,14 +148,17 @@ class Collector:
             asked = True
             try:
                 await ask()
-            except client.SlurmError as error:
-                unanswered = replace(getattr(self.snapshot, part), error=str(error))
+            except Exception as error:  # an answer nobody thought of is none, and must not end the collector
+                if not isinstance(error, client.SlurmError):
+                    log.exception("An answer of Slurm cannot be used.")
+                unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
                 self.snapshot = replace(self.snapshot, **{part: unanswered})
                 kind.finished(started, failed=True)
             else:
                 kind.finished(started, failed=False)
-        if asked:
             self._count()
+            if hand_over is not None:
+                await hand_over(self.snapshot)
         return asked
 
     def _count(self) -> None:
@@ -178,14 +189,16 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
             else:
                 woken.set()
 
+    async def hand_over(snapshot: Snapshot) -> None:
+        pipe.send(writer, snapshot)
+        await writer.drain()
+
     listener = asyncio.create_task(listen())
     while not listener.done():
         started = time.monotonic()
         was_woken = woken.is_set()
         woken.clear()
-        if await collector.round(woken=was_woken):
-            pipe.send(writer, collector.snapshot)
-            await writer.drain()
+        await collector.round(woken=was_woken, hand_over=hand_over)
         pause = asyncio.create_task(_until_due(collector, woken, started + WAKE_INTERVAL))
         await asyncio.wait({pause, listener}, return_when=asyncio.FIRST_COMPLETED)
         pause.cancel()

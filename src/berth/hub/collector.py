@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from berth.hub import pipe
-from berth.hub.snapshot import Snapshot, Watch
+from berth.hub.snapshot import Part, Snapshot, Watch
 
 if TYPE_CHECKING:
     from berth.hub.settings import SlurmSettings
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 RESTART_PAUSE = 2.0
 """Seconds before a child that ended is started again."""
 STREAM_LIMIT = 64 * 1024 * 1024
+ENDED = "The program that asks Slurm ended; it is started again."
+"""The error of every part of a snapshot until a new child has answered."""
 
 log = logging.getLogger("berth.collector")
 
@@ -72,8 +74,19 @@ class CollectorClient:
 
     def _publish(self, snapshot: Snapshot) -> None:
         # A child that has just been started knows nothing yet of what an earlier one was told.
-        self.snapshot = snapshot.over(self.snapshot)
+        known = snapshot.over(self.snapshot)
+        if lost := self._vanished(known):
+            log.error(
+                "Slurm lists none of the %d jobs of sessions that it listed before; none is ended.", lost
+            )
+        self.snapshot = known
         self.notify()
+
+    def _vanished(self, known: Snapshot) -> int:
+        """Return how many watched jobs were listed until now, if every one of them is gone without an end."""
+        listed = self._watch.job_ids & self.snapshot.jobs.keys()
+        left = {number for number in listed if number in known.jobs or number in known.ended}
+        return 0 if left or known.jobs_part.error else len(listed)
 
     async def _keep_running(self) -> None:
         while True:
@@ -83,6 +96,9 @@ class CollectorClient:
                 log.warning("The collector ended (%s); it is started again.", error)
             except Exception:  # for example records of a newer version that was installed meanwhile
                 log.exception("The collector ended; it is started again.")
+            # Whoever reads the last state must know that it is no longer refreshed.
+            unanswered = Part(error=ENDED)
+            self._publish(Snapshot(jobs_part=unanswered, nodes_part=unanswered, accounts_part=unanswered))
             await asyncio.sleep(RESTART_PAUSE)
 
     async def _run_child(self) -> None:

@@ -11,11 +11,13 @@ from typing import Any
 from berth.hub import assets, footer, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
+from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.spawner import BerthSpawner
 
 HTTP_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 5
+SLOW_STOP_SECONDS = 3
 
 
 def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' configuration object
@@ -52,7 +54,12 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.allow_named_servers = False
     c.JupyterHub.template_paths = [str(files("berth.hub") / "templates")]
     # JupyterHub marks its other cookies as secure by itself when TLS stands in front.
-    c.JupyterHub.tornado_settings = {"xsrf_cookie_kwargs": {"secure": True}}
+    # After that long without the proof of an end, a stop goes on while its page says so.
+    c.JupyterHub.tornado_settings = {
+        "xsrf_cookie_kwargs": {"secure": True},
+        "slow_stop_timeout": SLOW_STOP_SECONDS,
+    }
+    c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
 

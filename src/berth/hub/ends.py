@@ -34,6 +34,7 @@ class Ends:
     def __post_init__(self) -> None:
         """Nothing was asked yet."""
         self._kept_at: dict[int, float] = {}
+        self._asked_at: dict[int, tuple[float, float]] = {}
         self._doubted: set[int] = set()
 
     async def ask(
@@ -47,9 +48,21 @@ class Ends:
         if controller.accounting:
             names = {job.name for job in (*queue.values(), *self.jobs.values())}
             nameless = [name for name in watch.names if name not in names]
-            await self._ask_accounting(commands, missing, nameless)
+            await self._ask_accounting(commands, [*missing, *self._unaccounted(watch)], nameless)
         elif not controller.private_jobs:  # otherwise it denies the jobs of others
             await self._ask_controller(commands, missing)
+
+    def _unaccounted(self, watch: Watch) -> list[int]:
+        """Return the ended jobs to ask for now. Figures may be late: each pause doubles the wait."""
+        now = time.monotonic()
+        self._asked_at = {number: self._asked_at.get(number, (now, now)) for number in watch.accounted}
+        due = []
+        for number, (first, last) in self._asked_at.items():
+            known = self.jobs.get(number)
+            if not (known and known.usage_complete) and now - last >= last - first:
+                self._asked_at[number] = (first, now)
+                due.append(number)
+        return due
 
     def _drop_old(self, watch: Watch) -> None:
         now = time.monotonic()

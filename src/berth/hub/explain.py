@@ -1,74 +1,115 @@
-"""What happens to a session, in plain words. The states are those of squeue(1), "JOB STATE CODES"."""
+"""How a session ended, in plain words. The states are those of squeue(1), "JOB STATE CODES"."""
 
 from __future__ import annotations
 
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from berth.hub import reasons
+from berth.hub import text, words
+from berth.hub.text import Text, say
 from berth.slurm.jobs import FORGOTTEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from berth.hub.history import PastSession
     from berth.slurm.records import Job
 
 ENDS: Final = {
-    "COMPLETED": "The session ended by itself, for example by File > Shut Down.",
-    "CANCELLED": "The session was cancelled.",
-    "TIMEOUT": "The session reached its time limit.",
-    "DEADLINE": "The session reached its deadline.",
-    "NODE_FAIL": "The node failed. Files that were saved are safe; start again.",
-    "BOOT_FAIL": "The node failed to boot. Start again.",
-    "PREEMPTED": "A job with a higher priority took the node.",
-    "REVOKED": "Slurm revoked the job.",
-    "LAUNCH_FAILED": "The node could not start the job. Start again; if it happens again, tell the support.",
-    "RECONFIG_FAIL": "The node could not be prepared. Start again; if it happens again, tell the support.",
-    FORGOTTEN: "The session ended. How is not known: accounting is inactive, and Slurm forgets jobs.",
+    "COMPLETED": "session.end_completed",
+    "DEADLINE": "session.end_deadline",
+    "NODE_FAIL": "session.end_node_fail",
+    "BOOT_FAIL": "session.end_boot_fail",
+    "PREEMPTED": "session.end_preempted",
+    "REVOKED": "session.end_revoked",
+    "LAUNCH_FAILED": "session.end_launch_failed",
+    "RECONFIG_FAIL": "session.end_reconfig_fail",
+    FORGOTTEN: "session.end_forgotten",
 }
+_EXPECTED: Final = frozenset({"COMPLETED", "TIMEOUT", "DEADLINE", FORGOTTEN})
+"""Ends that nobody needs help with."""
+MEMORY_MARGIN: Final = 1.25
+"""How many times what was not enough may be enough."""
 
 
-def waiting(job: Job | None, asked_at: float) -> str:
-    """Say what a start waits for, with Slurm's own reason in brackets for the support."""
-    if job is None:
-        return "The request is with Slurm; it has not shown it in its queue yet."
-    if job.state == "CONFIGURING":
-        return f"Job {job.job_id}: the node is being prepared."
-    if job.running:
-        where = f" on {job.nodes[0]}" if job.nodes else ""
-        return f"Job {job.job_id} runs{where}; JupyterLab is starting."
-    base = job.reason.partition("(")[0].strip()
-    text = f"{reasons.waiting(base)} ({job.reason or 'None'})"
-    return f"Job {job.job_id} waits in the queue. {text}{_estimate(job, asked_at)}"
+@dataclass(frozen=True)
+class Ending:
+    """How one session ended."""
+
+    said: Text
+    word: str
+    """Slurm's state, or the hub's word, for the support; empty where all went as it should."""
+    job_id: int | None
 
 
-def _estimate(job: Job, now: float) -> str:
-    if not job.start_time or job.start_time <= now:
-        return ""
-    moment = time.strftime("%H:%M on %d %B", time.localtime(job.start_time))
-    return f" Slurm expects to start it by {moment}."
+def ending(past: PastSession, memory_choices: Sequence[int]) -> Ending:
+    """Say how a session ended; `memory_choices` (MiB) are what the form offers."""
+    job, record = past.job, past.record
+    if failure := text.from_dict(record.failure):
+        return Ending(failure, "start-failed", record.job_id)
+    if record.job_id is None:
+        return Ending(say("session.end_unanswered"), "", None)
+    if job is None or not job.ended:
+        return Ending(say("session.end_not_proven", job_id=record.job_id), "", record.job_id)
+    if past.wanted:
+        return Ending(_stopped(job), "", job.job_id)
+    by_user = job.state == "CANCELLED" and job.cancelled_by in {"", job.user}
+    word = "" if job.state in _EXPECTED or by_user else job.state
+    return Ending(ended(job, memory_choices), word, job.job_id)
 
 
-def running(job: Job, now: float) -> str:
-    """Say what a session has and how long it lives."""
-    gpus = sum(job.gpus.values())
-    has = f"{job.cpus} core{'s' if job.cpus != 1 else ''}, {job.memory_mib} MiB of memory"
-    has += f", {gpus} GPU{'s' if gpus != 1 else ''}" if gpus else ""
-    left = max(0, int((job.end_time or now) - now) // 60)
-    until = f"; {left // 60} h {left % 60:02} min left" if job.end_time else ""
-    where = f" on {job.nodes[0]}" if job.nodes else ""
-    return f"Job {job.job_id} runs{where} with {has}{until}."
+def _stopped(job: Job) -> Text:
+    """Say that a session has ended as somebody wished in the hub."""
+    if not job.nodes:
+        return say("session.withdrawn", job_id=job.job_id)
+    if gpus := sum(job.gpus.values()):
+        return say("session.stopped_gpus", count=gpus)
+    return say("session.stopped")
 
 
-def ended(job: Job) -> str:
-    """Say why a session ended and what helps."""
-    if job.state == "OUT_OF_MEMORY":
-        used = f" and used {job.peak_memory_mib} MiB at its peak" if job.peak_memory_mib else ""
-        return (
-            f"The session ran out of memory: it had asked for {job.memory_mib} MiB{used}. "
-            "Start again with more memory."
-        )
-    if job.state == "FAILED":
-        return (
-            f"The session failed{'' if job.exit_code is None else f' with exit code {job.exit_code}'}. "
-            "Its log is in ~/.berth; send the job id to the support if it happens again."
-        )
-    return ENDS.get(job.state, f"The session ended ({job.state}).")
+def ended(job: Job, memory_choices: Sequence[int] = ()) -> Text:
+    """Say why a session ended by itself and what helps."""
+    match job.state:
+        case "OUT_OF_MEMORY":
+            return _out_of_memory(job, memory_choices)
+        case "TIMEOUT":
+            return _out_of_time(job)
+        case "CANCELLED":
+            return _cancelled(job)
+        case "FAILED":
+            return _failed(job)
+    return say(ENDS[job.state]) if job.state in ENDS else say("session.end_other", state=job.state)
+
+
+def _out_of_time(job: Job) -> Text:
+    if not job.time_limit:
+        return say("session.end_timeout")
+    return say("session.end_time_limit", limit=words.elapsed(job.time_limit * 60))
+
+
+def _failed(job: Job) -> Text:
+    if job.signal:
+        return say("session.end_signal", signal=job.signal)
+    if job.exit_code is None:
+        return say("session.end_failed")
+    return say("session.end_exit_code", code=job.exit_code)
+
+
+def _cancelled(job: Job) -> Text:
+    if not job.cancelled_by:
+        return say("session.end_cancelled")
+    if job.cancelled_by == job.user:
+        return say("session.end_cancelled_by_user")
+    return say("session.end_cancelled_by_operator", operator=job.cancelled_by)
+
+
+def _out_of_memory(job: Job, choices: Sequence[int]) -> Text:
+    asked, peak = job.memory_mib, job.peak_memory_mib or 0
+    enough = [size for size in sorted(choices) if size >= max(asked, peak) * MEMORY_MARGIN]
+    larger = enough or [size for size in sorted(choices, reverse=True) if size > asked]
+    advice = say("session.ask_for", memory=words.size(larger[0])) if larger else say("session.ask_for_more")
+    if not peak:
+        return say("session.end_out_of_memory", asked=words.size(asked), advice=advice)
+    return say(
+        "session.end_out_of_memory_peak", asked=words.size(asked), peak=words.size(peak), advice=advice
+    )

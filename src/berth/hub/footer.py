@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.hub.formspawner import FormSpawner
-from berth.hub.text import ENGLISH, Text, say
+from berth.hub.tellingspawner import TellingSpawner
+from berth.hub.text import Text, say
 
 if TYPE_CHECKING:
     from jupyterhub.user import User
@@ -34,11 +34,11 @@ def links(site: Links, user: User | None) -> list[FooterLink]:
 
 def about(spawner: object) -> tuple[str, str]:
     """Return job id and reason of a session in Slurm's words, for the support; empty where not known."""
-    if not isinstance(spawner, FormSpawner):
+    if not isinstance(spawner, TellingSpawner):
         return "", ""
     number = str(spawner.job_id or "")
     job = spawner.service.collector.snapshot.jobs.get(int(number)) if number.isdigit() else None
     if job is not None:
         return number, job.reason or job.state
-    end = spawner.last_end
-    return number, end.in_language(ENGLISH) if isinstance(end, Text) else str(end or "")
+    ending = spawner.ending
+    return (number, "") if ending is None else (str(ending.job_id or ""), ending.word)

@@ -49,7 +49,7 @@ class Page:
     """Why what was sent is refused, by field."""
     notes: Mapping[str, Text] = field(default_factory=dict)
     """Why something else is chosen than what was asked for, by field."""
-    last_end: Text | str = ""
+    last_end: Text | None = None
     """Why the user's last session ended; empty: nothing to say."""
     estimate: Text | str = ""
     """When Slurm would start what was asked about; empty: nobody asked."""
@@ -93,7 +93,7 @@ def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
             }
             for choice in offer.choices[name]
         ],
-        "limit": _limit(offer, page.values, name),
+        "limit": _limit(offer, offer.rules.possible(page.values), name),
         "default": offer.text(name, offer.defaults[name]),
         "waits": waits or "",
     }

@@ -56,8 +56,6 @@ class FormSpawner(SlurmSpawner):
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
         """Start with an untouched form."""
         super().__init__(**kwargs)
-        self.last_end = ""
-        """Why the last session ended, for the next page its user sees."""
         self._typed: dict[str, Any] = {}
         self._problems: dict[str, Text] = {}
         self._estimate: Text | str = ""
@@ -67,6 +65,11 @@ class FormSpawner(SlurmSpawner):
         """What all spawners share."""
         service: Service = self.user.settings["berth"]
         return service
+
+    @property
+    def last_end(self) -> Text | None:
+        """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
+        return None
 
     async def get_options_form(self) -> str:
         """Return the form with what its user may choose from now."""
@@ -130,8 +133,10 @@ def fitting(offer: Offer, wanted: dict[str, Any]) -> tuple[dict[str, str], dict[
         if name in wrong and isinstance(value, str):
             chosen = offer.text(name, values[name])
             notes[name] = say("form.stale", label=LABELS[name], value=options.printable(value), choice=chosen)
-    if offer.missing is None and all(offer.choices.values()):
-        values, changed = offer.settled(values)
-        for name, sentence in changed.items():
-            notes[name] = say("form.adapted", sentence=sentence, choice=offer.text(name, values[name]))
-    return values, notes
+    if offer.missing is not None:
+        return values, {}
+    settled, changed = offer.settled(values)
+    for name, sentence in changed.items():
+        instead = say("form.adapted", sentence=sentence, choice=offer.text(name, settled[name]))
+        notes[name] = sentence if settled[name] == values[name] else instead
+    return settled, notes

@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Resources, Verdict
-from berth.hub import explain, reasons
+from berth.hub import explain, reasons, words
 from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
+from berth.hub.text import ENGLISH, Text, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,29 @@ CHECK_SECONDS: Final = 5.0
 log = logging.getLogger("berth.launch")
 
 
-class NeverQueued(SpawnException):
+HOME_ERRORS: Final = {
+    "home-full": "session.home_full",
+    "home-unreachable": "session.home_unreachable",
+}
+"""What the helper says of the user's home, as sentences."""
+
+
+class StartFailed(SpawnException):
+    """A start failed; `said` tells its user why, in the language of whatever page shows it."""
+
+    def __init__(self, said: Text, *, reason: str, job_id: int | None = None) -> None:
+        """Keep the sentence; the journal gets it in English."""
+        super().__init__(said.in_language(ENGLISH), reason=reason)
+        self.said = said
+        self.job_id = job_id
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """The text that JupyterHub shows to the user."""
+        return str(self.said)
+
+
+class NeverQueued(StartFailed):
     """The start failed and Slurm has no job of it.
 
     That is certain unless `lost`: then nobody answered and no listing shows it; the janitor keeps looking.
@@ -74,9 +97,12 @@ class Launch:
             self._queued(result.job_id)
         elif result.verdict is Verdict.UNKNOWN:
             log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
+        elif result.error in HOME_ERRORS:
+            raise NeverQueued(say(HOME_ERRORS[result.error]), reason=result.error)
         else:
-            said = "Slurm refused the request" if result.verdict is Verdict.REFUSED else "Nothing was started"
-            raise NeverQueued(f"{said}: {reasons.refusal(result.message)}", reason=str(result.verdict))
+            key = "session.refused" if result.verdict is Verdict.REFUSED else "session.not_started"
+            said = say(key, why=reasons.refusal(result.message))
+            raise NeverQueued(said, reason=str(result.verdict))
 
     def _queued(self, job_id: int) -> None:
         self.record.job_id = job_id
@@ -88,7 +114,7 @@ class Launch:
         self.service.collector.wake()
 
     async def finish(self) -> tuple[str, int]:
-        """Wait until the session serves; return its address and port. Raises SpawnException, a sentence."""
+        """Wait until the session serves; return its address and port. Raises StartFailed."""
         if self.record.job_id is None:
             await self._settle()
         return await self._until_reported()
@@ -96,6 +122,7 @@ class Launch:
     async def _settle(self) -> None:
         """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
         collector = self.service.collector
+        self.record.unanswered = True
         # The helper outlives a hub that is killed: its sbatch may still be under way.
         unanswered_at = max(time.time(), self.record.requested_at + HELPER_TIMEOUT_SECONDS)
         while True:
@@ -104,14 +131,20 @@ class Launch:
                 return
             part = collector.snapshot.jobs_part
             if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
-                error = NeverQueued(
-                    "The request did not reach Slurm, so nothing was started. Please start again.",
-                    reason="lost",
-                )
+                error = NeverQueued(say("session.lost"), reason="lost")
                 error.lost = True
                 raise error
             collector.wake()
             await collector.changed(CHECK_SECONDS)
+
+    def requeued(self, job: Job) -> bool:
+        """Whether Slurm runs the job again, so that what was reported is no longer true."""
+        return job.restarts > self.record.restarts or (self.record.phase == READY and job.pending)
+
+    def begin_again(self, job: Job) -> None:
+        """Forget what the session reported before its job was requeued."""
+        self.record.phase, self.record.port, self.record.restarts = QUEUED, None, job.restarts
+        self.save()
 
     async def _until_reported(self) -> tuple[str, int]:
         limits, record = self.service.hub.session, self.record
@@ -119,7 +152,11 @@ class Launch:
         while True:
             job = self.job()
             if job is not None and job.ended:
-                raise SpawnException(f"Job {job.job_id}: {explain.ended(job)}", reason="ended")
+                said = say("session.ended_before_ready", job_id=job.job_id, why=explain.ended(job))
+                raise StartFailed(said, reason=job.state, job_id=job.job_id)
+            if job is not None and self.requeued(job):
+                self.begin_again(job)
+                running_since = None
             if job is not None and job.running:
                 if record.port is not None and job.nodes:
                     record.phase = READY
@@ -127,14 +164,19 @@ class Launch:
                     return self._address(job.nodes[0]), record.port
                 running_since = running_since or time.monotonic()
                 if time.monotonic() - running_since > limits.boot_timeout_seconds:
-                    raise SpawnException(
-                        f"Job {job.job_id} runs, but its session did not answer within "
-                        f"{limits.boot_timeout_seconds} seconds; it was stopped. Please start again.",
-                        reason="boot-timeout",
+                    seconds = limits.boot_timeout_seconds
+                    self._give_up(
+                        say("session.boot_timeout", job_id=job.job_id, seconds=seconds), "boot-timeout"
                     )
             elif time.time() - record.requested_at > limits.queue_timeout_seconds:
-                raise SpawnException("The request waited too long in the queue.", reason="queue-timeout")
+                limit = words.elapsed(limits.queue_timeout_seconds)
+                self._give_up(say("session.queue_timeout", limit=limit), "queue-timeout")
             await self.service.collector.changed(CHECK_SECONDS)
+
+    def _give_up(self, said: Text, reason: str) -> NoReturn:
+        """End the start; the record keeps why, as the job's own end will not tell."""
+        self.record.failure = said.to_dict()
+        raise StartFailed(said, reason=reason, job_id=self.record.job_id)
 
     def _address(self, node_name: str) -> str:
         """Return the address that Slurm has for the node: never what a session says of itself."""

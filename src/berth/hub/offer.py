@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from berth.hub import words
+from berth.hub.labels import LABELS
 from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
 from berth.hub.rules import Rules
@@ -77,12 +78,16 @@ def compute(
         releases=tuple(releases),
         hints=_hints(snapshot, accounts),
         rules=rules,
-        missing=obstacle(person.name, person.groups, snapshot)
-        or (None if releases else say("form.no_release")),
+        missing=obstacle(person.name, person.groups, snapshot) or _nothing(choices),
     )
-    if not all(choices.values()):
-        return offer
-    return replace(offer, defaults=offer.settled(offer.defaults)[0])
+    return offer if offer.missing else replace(offer, defaults=offer.settled(offer.defaults)[0])
+
+
+def _nothing(choices: Mapping[str, Sequence[Choice]]) -> Text | None:
+    """Return a sentence when a field has no choice at all, else None."""
+    if not choices["release"]:
+        return say("form.no_release")
+    return next((say("form.nothing", label=LABELS[name]) for name, has in choices.items() if not has), None)
 
 
 def _default(entries: Sequence[Choice], wanted: str) -> str:
@@ -100,13 +105,10 @@ def _any(rules: Rules, name: str, amount: int) -> bool:
         item.enforced.most(resource) if resource else item.enforced.minutes
         for item in rules.accounts.values()
     ]
-    has = {
-        "cores": [shape.cores for shape in rules.shapes],
-        "memory": [shape.memory_mib for shape in rules.shapes],
-    }
-    return any(limit is None or amount <= limit for limit in allowed or [None]) and (
-        name not in has or not rules.shapes or amount <= max(has[name])
-    )
+    if not any(limit is None or amount <= limit for limit in allowed or [None]):
+        return False
+    has = [shape.cores if name == "cores" else shape.memory_mib for shape in rules.shapes]
+    return name == "time" or not has or amount <= max(has)
 
 
 def _gpus(rules: Rules, settings: FormSettings) -> tuple[Choice, ...]:

@@ -9,35 +9,37 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from berth.hub.text import Text, say
+
 REASONS: Final = {
-    "Resources": "No node has what you asked for free right now. A smaller request may start at once.",
-    "Priority": "Others asked before you or have a higher priority.",
-    "Reservation": "The reservation has not started yet.",
-    "ReservationDeleted": "The reservation was deleted. Cancel, and start again without it.",
-    "ReqNodeNotAvail": "The nodes that could run it are reserved, drained or down.",
-    "Dependency": "It waits for another job.",
-    "BeginTime": "Slurm starts it in a moment.",
-    "JobHeldUser": "The job is held. Release it with scontrol, or cancel and start again.",
-    "JobHeldAdmin": "An operator holds the job.",
-    "PartitionDown": "The operators have closed the partition for now.",
-    "PartitionInactive": "The operators have closed the partition for now.",
-    "PartitionTimeLimit": "The time is longer than the partition allows. Cancel, and ask for less.",
-    "PartitionNodeLimit": "The request is larger than the partition. Cancel, and ask for less.",
-    "MaxMemPerLimit": "The memory is more than the partition allows. Cancel, and ask for less.",
-    "AccountingPolicy": "A limit of your account does not allow it. Cancel, and ask for less.",
-    "AccountNotAllowed": "Your account may not use the partition. Cancel, and choose another one.",
-    "AssociationJobLimit": "Your account runs as many jobs as it may.",
-    "AssociationResourceLimit": "Your account uses as much as it may.",
-    "AssociationTimeLimit": "Your account has used the time that it has.",
-    "InvalidAccount": "Slurm no longer knows the account. Cancel, and choose another one.",
-    "InvalidQOS": "Slurm no longer knows the limits (QOS) that it was queued with. Cancel, and start again.",
-    "QOSJobLimit": "You have as many sessions as you may at a time.",
-    "QOSNotAllowed": "You may not use the limits (QOS) of this partition. Tell the support.",
-    "QOSResourceLimit": "You use as much as you may at a time.",
-    "QOSTimeLimit": "You have used the time that you may.",
-    "QOSUsageThreshold": "Your account has used more than its share.",
-    "None": "Slurm is about to decide.",
-    "": "Slurm is about to decide.",
+    "Resources": "reasons.resources",
+    "Priority": "reasons.priority",
+    "Reservation": "reasons.reservation",
+    "ReservationDeleted": "reasons.reservation_deleted",
+    "ReqNodeNotAvail": "reasons.nodes_away",
+    "Dependency": "reasons.dependency",
+    "BeginTime": "reasons.begin_time",
+    "JobHeldUser": "reasons.held_by_user",
+    "JobHeldAdmin": "reasons.held_by_operator",
+    "PartitionDown": "reasons.partition_closed",
+    "PartitionInactive": "reasons.partition_closed",
+    "PartitionTimeLimit": "reasons.partition_time",
+    "PartitionNodeLimit": "reasons.partition_size",
+    "MaxMemPerLimit": "reasons.partition_memory",
+    "AccountingPolicy": "reasons.account_limit",
+    "AccountNotAllowed": "reasons.account_not_allowed",
+    "AssociationJobLimit": "reasons.account_jobs",
+    "AssociationResourceLimit": "reasons.account_resources",
+    "AssociationTimeLimit": "reasons.account_time",
+    "InvalidAccount": "reasons.account_unknown",
+    "InvalidQOS": "reasons.qos_unknown",
+    "QOSJobLimit": "reasons.own_jobs",
+    "QOSNotAllowed": "reasons.qos_not_allowed",
+    "QOSResourceLimit": "reasons.own_resources",
+    "QOSTimeLimit": "reasons.own_time",
+    "QOSUsageThreshold": "reasons.share_used",
+    "None": "reasons.deciding",
+    "": "reasons.deciding",
 }
 
 _LIMIT = re.compile(
@@ -47,67 +49,74 @@ _LIMIT = re.compile(
     r"(?:NotSatisfied|Limit)?"
 )
 _NAMES: Final = {
-    "BB": "space in the burst buffer",
-    "CPU": "cores",
-    "Cpu": "cores",
-    "GRES": "GPUs",
-    "Job": "sessions",
-    "Jobs": "sessions",
-    "License": "licences",
-    "Mem": "memory",
-    "Memory": "memory",
-    "Node": "nodes",
-    "Submit": "requests in the queue",
+    "BB": "reasons.burst_buffer",
+    "CPU": "reasons.cores",
+    "Cpu": "reasons.cores",
+    "GRES": "reasons.gpus",
+    "Job": "reasons.sessions",
+    "Jobs": "reasons.sessions",
+    "License": "reasons.licences",
+    "Mem": "reasons.memory",
+    "Memory": "reasons.memory",
+    "Node": "reasons.nodes",
+    "Submit": "reasons.requests",
 }
 """What is limited; all else is a resource without a name."""
+_UNCOUNTED: Final = frozenset({"BB", "Mem", "Memory", "Billing", "Energy", "Unknown"})
+"""What there is much of, not many."""
 
 
-def waiting(word: str) -> str:
+def waiting(word: str) -> Text:
     """Say in a sentence why a job waits, for the word that squeue shows."""
     if word in REASONS:
-        return REASONS[word]
-    return _limit(word, alone=False) or "Slurm gives a reason of its own."
+        return say(REASONS[word])
+    return _limit(word, alone=False) or say("reasons.other")
 
 
-def refusal(message: str) -> str:
+def refusal(message: str) -> Text:
     """Put a sentence before what sbatch said when a limit was the cause; other messages stay as they are."""
     sentence = _limit(message.partition(";")[0].strip(), alone=True)
-    return f"{sentence} ({message})" if sentence else message
+    if sentence is None:
+        return say("reasons.verbatim", message=message)
+    return say("reasons.explained", sentence=sentence, message=message)
 
 
-def _limit(word: str, *, alone: bool) -> str:
-    """Return a sentence about a limit; `alone`: the request by itself is above it. Empty for no limit."""
+def _limit(word: str, *, alone: bool) -> Text | None:
+    """Return a sentence about a limit, None for no limit; `alone`: the request by itself is above it."""
     found = _LIMIT.fullmatch(word)
     if found is None:
-        return ""
+        return None
     group, wall = found["kind"] == "Grp", found["what"].startswith("Wall")
     if found["minutes"] or (group and wall):
-        return "The computing time that you or your account may use is spent."
+        return say("reasons.time_spent")
     if wall:
-        return "The time is longer than you may ask for. Ask for less."
+        return say("reasons.time_too_long")
     by_itself = alone or found["kind"] == "Min" or found["per"] in {"Job", "Node"}
     return _request(found) if by_itself else _usage(found)
 
 
-def _request(found: re.Match[str]) -> str:
+def _named(found: re.Match[str]) -> Text:
+    return say(_NAMES.get(found["what"], "reasons.resource"))
+
+
+def _request(found: re.Match[str]) -> Text:
     """Say that the request alone is out of bounds."""
     if found["what"] == "Submit":
-        return f"{_usage(found)} Wait until one of them ends."
-    named = _NAMES.get(found["what"], "of a resource")
+        return say("reasons.submit_limit", usage=_usage(found))
     if found["kind"] == "Min":
-        return f"The request asks for fewer {named} than it has to."
-    whom = {"User": "you", "Job": "one session", "Node": "one session"}.get(
-        found["per"] or "", "your account"
-    )
-    return f"The request asks for more {named} than {whom} may have at a time. Ask for less."
-
-
-def _usage(found: re.Match[str]) -> str:
-    """Say that what runs already is all that may run."""
-    named = _NAMES.get(found["what"], "of a resource")
-    quantity = "many" if named.endswith("s") or found["what"] == "Submit" else "much"
+        return say("reasons.too_little", what=_named(found))
     if found["per"] == "User":
-        return f"You have as {quantity} {named} as you may at a time."
+        return say("reasons.too_much_user", what=_named(found))
+    if found["per"] in {"Job", "Node"}:
+        return say("reasons.too_much_session", what=_named(found))
+    return say("reasons.too_much_account", what=_named(found))
+
+
+def _usage(found: re.Match[str]) -> Text:
+    """Say that what runs already is all that may run."""
+    much = say("reasons.much") if found["what"] in _UNCOUNTED else say("reasons.many")
+    if found["per"] == "User":
+        return say("reasons.used_user", much=much, what=_named(found))
     if found["owner"] == "QOS":
-        return f"All who share this limit (QOS) have as {quantity} {named} together as they may at a time."
-    return f"Your account has as {quantity} {named} as it may at a time."
+        return say("reasons.used_qos", much=much, what=_named(found))
+    return say("reasons.used_account", much=much, what=_named(found))

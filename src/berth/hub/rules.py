@@ -87,14 +87,16 @@ class Rules:
 
     def problems(self, values: Mapping[str, str]) -> dict[str, Text]:
         """Return the sentences about all fields that cannot be had together."""
-        found: dict[str, Text] = {}
-        left = dict(values)
-        for name in ORDER:
-            sentence = self.problem(name, left)
-            if sentence is not None:
-                found[name] = sentence
-                # What cannot be had at all says nothing about the fields after it.
-                left |= {name: "0"} if name in {"gpus", "cores"} else {}
+        others = self.possible(values)
+        found = {name: self.problem(name, {**others, name: values[name]}) for name in ORDER}
+        return {name: sentence for name, sentence in found.items() if sentence is not None}
+
+    def possible(self, values: Mapping[str, str]) -> dict[str, str]:
+        """Return the values without GPUs and cores that cannot be had: they say nothing of other fields."""
+        found = dict(values)
+        for name in ("gpus", "cores"):
+            if self.problem(name, found) is not None:
+                found[name] = "0"
         return found
 
     def most(self, name: str, values: Mapping[str, str]) -> int | None:

@@ -16,6 +16,7 @@ from berth.hub import offer
 from berth.hub.availability import Documents
 from berth.hub.collector import CollectorClient
 from berth.hub.estimate import Estimator
+from berth.hub.history import History
 from berth.hub.snapshot import Watch
 from berth.hub.streams import Streams
 from berth.releases import catalogue
@@ -58,10 +59,12 @@ class Service:
     streams: Streams = field(default_factory=Streams)
     followed: dict[str, Followed] = field(default_factory=dict)
     """Every session whose end is not proven, by nonce."""
+    history: History = field(init=False)
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
         self.collector = CollectorClient(self.hub.slurm)
+        self.history = History(self.hub.history_days)
         self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
         self.estimator = Estimator(self.helper)
         self._releases: tuple[Release, ...] = ()
@@ -84,6 +87,7 @@ class Service:
             Watch(
                 job_ids=frozenset(item.job_id for item in records if item.job_id is not None),
                 names=frozenset(item.job_name for item in records if item.job_id is None),
+                accounted=self.history.unaccounted,
             ),
         )
 

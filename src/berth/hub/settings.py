@@ -114,6 +114,8 @@ class HubSettings(_Model):
     """Socket of the privileged helper."""
     admin_users: tuple[str, ...] = ()
     """Users with JupyterHub's admin page."""
+    history_days: int = Field(default=30, ge=0, le=3650)
+    """Days that a user's past sessions are kept; 0: none are."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

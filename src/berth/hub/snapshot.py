@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from berth.slurm import shapes
+from berth.slurm import queueing, shapes
 from berth.slurm.jobs import FORGOTTEN, Job
 from berth.slurm.openings import Openings
 
@@ -37,7 +37,7 @@ class Snapshot:
     jobs: dict[int, Job] = field(default_factory=dict)
     """Jobs of the partition that squeue lists, recently ended ones included, by job id."""
     ended: dict[int, Job] = field(default_factory=dict)
-    """Answers from accounting about watched jobs that squeue no longer lists, by job id."""
+    """Answers from accounting about watched jobs that have ended, by job id."""
     forgotten: frozenset[int] = frozenset()
     """Watched jobs that Slurm does not know any more, where no accounting could remember them."""
     reservations: tuple[Reservation, ...] = ()
@@ -96,11 +96,23 @@ class Snapshot:
 
     def job_named(self, name: str, user: str) -> Job | None:
         """Find a job by its name **and** owner: anybody may give any name to a job of their own."""
-        for jobs in (self.jobs, self.ended):
-            for job in jobs.values():
-                if job.name == name and job.user == user:
-                    return job
-        return None
+        return self._by_name.get((name, user))
+
+    # Both are made once for each snapshot, whoever asks and how often: many sessions may wait at a time.
+
+    @cached_property
+    def _by_name(self) -> dict[tuple[str, str], Job]:
+        return {(job.name, job.user): job for jobs in (self.ended, self.jobs) for job in jobs.values()}
+
+    @cached_property
+    def places(self) -> dict[int, int]:
+        """The places of waiting jobs in the queue (see `berth.slurm.queueing`), by job id."""
+        return queueing.places(self.jobs.values())
+
+    def accounted(self, job_id: int, user: str) -> Job | None:
+        """Return what accounting says of an ended job, even while the queue still lists it."""
+        job = self.ended.get(job_id)
+        return job if job is not None and job.user == user else None
 
     def node(self, name: str) -> Node | None:
         """Return the node of that name, None when it is not in the partition."""
@@ -144,3 +156,5 @@ class Watch:
     job_ids: frozenset[int] = frozenset()
     names: frozenset[str] = frozenset()
     """Job names (with their nonce) of submissions whose answer was lost."""
+    accounted: frozenset[int] = frozenset()
+    """Ended jobs of which accounting's figures are wanted, though squeue may list them still."""

@@ -14,15 +14,16 @@ from jupyterhub import orm
 from sqlalchemy import inspect
 from traitlets import TraitError
 
-from berth.hub import explain, options
-from berth.hub.formspawner import BadOptions, FormSpawner
+from berth.helper.client import Verdict
+from berth.hub import options
+from berth.hub.formspawner import BadOptions
+from berth.hub.history import PastSession
 from berth.hub.launch import CHECK_SECONDS, Launch, NeverQueued
 from berth.hub.service import Followed
 from berth.hub.state import STOPPING, SessionRecord
+from berth.hub.tellingspawner import TellingSpawner
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from sqlalchemy.orm import Session
 
     from berth.slurm.records import Job
@@ -33,7 +34,12 @@ STOP_SECONDS: Final = 60.0
 _UNUSED_PREFIXES: Final = ("batch_", "req_", "state_", "exec_prefix", "batchspawner_")
 
 
-class BerthSpawner(FormSpawner):
+def _asked(chosen: options.SessionOptions) -> dict[str, Any]:
+    """Return what was chosen as JSON types."""
+    return {**vars(chosen), "release": chosen.release.name}
+
+
+class BerthSpawner(TellingSpawner):
     """Starts a session as a Slurm job through the privileged helper and follows it by the collector."""
 
     def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 - as in the base class
@@ -44,8 +50,6 @@ class BerthSpawner(FormSpawner):
                 if name.startswith(_UNUSED_PREFIXES):
                     message = f"{cls.__name__}.{name} has no effect in Berth: see /etc/berth/hub.yml"
                     raise TraitError(message)
-        self.record: SessionRecord | None = None
-        """The session that is starting, runs or stops."""
         self._submission: asyncio.Task[None] | None = None
 
     @property
@@ -64,7 +68,7 @@ class BerthSpawner(FormSpawner):
     def load_state(self, state: dict[str, Any]) -> None:
         """Restore what `get_state` saved."""
         super().load_state(state)
-        self.last_end = state.get("last_end", "")
+        self.service.history.restore(self.owner, state.get("history", []))
         if stored := state.get("session"):
             self.record = SessionRecord.from_dict(stored)
             self.service.follow(Followed(self.user.name, self.name, self.record))
@@ -76,8 +80,8 @@ class BerthSpawner(FormSpawner):
             state["session"] = self.record.to_dict()
         if abandoned := self._abandoned():
             state["abandoned"] = abandoned
-        if self.last_end:
-            state["last_end"] = self.last_end
+        if history := self.service.history.stored(self.owner):
+            state["history"] = history
         return state
 
     def _abandoned(self) -> list[dict[str, Any]]:
@@ -91,12 +95,18 @@ class BerthSpawner(FormSpawner):
         """Let go of the session; its job stays followed until its end is proven."""
         if self.record is not None:
             job = self._job()
+            self._remember(self.record, job)
             if job is not None and job.ended:
-                self.service.forget(self.record.nonce)
+                self.service.forget(self.record.nonce)  # also tells the collector whose figures are wanted
             elif followed := self.service.followed.get(self.record.nonce):
                 followed.abandoned = True
         self.record = None
         super().clear_state()
+
+    def _remember(self, record: SessionRecord, job: Job | None) -> None:
+        """Put a session that is let go of into the history; one that Slurm refused has no record any more."""
+        past = PastSession(record, job, closed_at=time.time(), wanted=record.phase == STOPPING)
+        self.service.history.put(self.owner, past)
 
     def _save(self) -> None:
         self.job_id = str(self.record.job_id or "") if self.record else ""
@@ -110,9 +120,10 @@ class BerthSpawner(FormSpawner):
             chosen = offer.validate(self.user_options)
         except options.OptionsError as error:
             raise BadOptions(error) from error
-        self.last_end = ""
+        now = time.time()
+        self.service.history.start(self.owner, now)
         token = orm.APIToken.find(self._session, self.api_token)
-        self.record = SessionRecord(secrets.token_hex(16), token.id, time.time())
+        self.record = SessionRecord(secrets.token_hex(16), token.id, now, asked=_asked(chosen))
         self.service.follow(Followed(self.user.name, self.name, self.record))
         self._save()
         launch = self._launch(self.record)
@@ -134,6 +145,18 @@ class BerthSpawner(FormSpawner):
             if not error.lost:
                 self._forget_unqueued(self.record)
             raise
+
+    @property
+    def requeued(self) -> bool:
+        """Whether Slurm runs the job of a session again that served before."""
+        job = self._job()
+        return self.record is not None and job is not None and self._launch(self.record).requeued(job)
+
+    def begin_again(self) -> None:
+        """Forget what a requeued session reported before; `finish_start` waits for its next report."""
+        job = self._job()
+        if self.record is not None and job is not None:
+            self._launch(self.record).begin_again(job)
 
     def _forget_unqueued(self, record: SessionRecord) -> None:
         self.service.forget(record.nonce)
@@ -173,33 +196,6 @@ class BerthSpawner(FormSpawner):
         self.service.collector.notify()
         self.service.collector.wake()
 
-    async def progress(self) -> AsyncIterator[dict[str, Any]]:
-        """Say what the start waits for, each time that changes."""
-        told = ""
-        while True:
-            snapshot = self.service.collector.snapshot
-            job = self._job()
-            text = explain.waiting(job, snapshot.jobs_part.asked_at)
-            if snapshot.jobs_part.error:
-                age = int(time.time() - snapshot.jobs_part.asked_at)
-                text = f"{text} Slurm does not answer at the moment; this was the state {age} seconds ago."
-            if text != told:
-                told = text
-                yield {"progress": 20 if job is None else 70 if job.running else 40, "message": text}
-            await self.service.collector.changed(CHECK_SECONDS)
-
-    @property
-    def summary(self) -> str:
-        """What is known of the session, in a sentence for its user's pages."""
-        job = self._job()
-        if self.pending == "stop":
-            return "Your session is being stopped; its GPUs are free in a moment."
-        if self.record is None:
-            return self.last_end or "No session is running."
-        if not self.ready or job is None:
-            return explain.waiting(job, self.service.collector.snapshot.jobs_part.asked_at)
-        return explain.running(job, time.time())
-
     async def poll(self) -> int | None:
         """Return None while the session lives as far as is known, its exit code once its end is proven."""
         if self.record is None:
@@ -207,8 +203,6 @@ class BerthSpawner(FormSpawner):
         job = self._job()
         if job is None or not job.ended:
             return None
-        if self.record.phase != STOPPING:
-            self.last_end = explain.ended(job)
         return job.exit_code or 0
 
     async def stop(self, now: bool = False) -> None:  # noqa: FBT001, FBT002 - JupyterHub's signature
@@ -225,9 +219,11 @@ class BerthSpawner(FormSpawner):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
-        await self.service.helper.cancel(self.user.name, record.job_id)
+        answer = await self.service.helper.cancel(self.user.name, record.job_id)
         deadline = time.monotonic() + STOP_SECONDS
         while not now and time.monotonic() < deadline:
+            if answer.verdict in {Verdict.UNKNOWN, Verdict.UNAVAILABLE}:
+                answer = await self.service.helper.cancel(self.user.name, record.job_id)
             job = self._job()
             if job is not None and job.ended:
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Final
 
 JOB_PREFIX: Final = "berth-"
@@ -31,6 +31,14 @@ class SessionRecord:
     job_id: int | None = None
     port: int | None = None
     """Port that the session reported."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """What was chosen, in the units that sbatch gets (see `berth.hub.options.SessionOptions`)."""
+    unanswered: bool = False
+    """Nobody said whether the submission reached Slurm; it is looked for in the queue."""
+    failure: dict[str, Any] | None = None
+    """Why the hub ended it by itself: a stored `Text` (see `berth.hub.text`)."""
+    restarts: int = 0
+    """How often Slurm had requeued the job when it was last looked at."""
 
     @property
     def job_name(self) -> str:

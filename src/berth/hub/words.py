@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.hub.text import say
 from berth.slurm import units
 
 if TYPE_CHECKING:
     from berth.hub.text import Text
+
+_GIBIBYTE: Final = 1024
+_EXACT: Final = 10 * _GIBIBYTE
+"""From this size on, a tenth of a GiB is exact enough."""
+
+
+_MUCH: Final = 10 * 1024
+"""MiB from which nobody asks for single ones."""
 
 
 def duration(minutes: int) -> Text:
@@ -36,10 +45,35 @@ def until(seconds: float) -> Text:
     return duration(minutes if minutes < 1440 else minutes // 60 * 60)  # noqa: PLR2004 - a day
 
 
+def elapsed(seconds: float) -> Text:
+    """Say briefly how long something took or will take, in whole minutes rounded down: `1 h 6 min`."""
+    minutes = max(0, int(seconds)) // 60
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return say("session.duration_days", days=days, hours=hours)
+    if hours:
+        return say("session.duration_hours", hours=hours, minutes=minutes)
+    return say("session.duration_minutes", minutes=minutes)
+
+
+def clock(seconds: float) -> str:
+    """Write seconds as a clock that counts up: `0:02:05`."""
+    minutes, rest = divmod(max(0, int(seconds)), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def moment(when: float, now: float) -> str:
+    """Write a Unix time in the service's own time zone; without the date when it is today's."""
+    there, here = time.localtime(when), time.localtime(now)
+    return time.strftime("%H:%M" if there[:3] == here[:3] else "%Y-%m-%d %H:%M", there)
+
+
 def size(mebibytes: int) -> str:
-    """Return a number of mebibytes: `8 GiB`."""
-    whole, rest = divmod(mebibytes, 1024)
-    return f"{whole} GiB" if whole and not rest else f"{mebibytes} MiB"
+    """Return a number of mebibytes: `8 GiB`, `500 MiB`."""
+    if mebibytes and mebibytes % _GIBIBYTE == 0:
+        return f"{mebibytes // _GIBIBYTE} GiB"
+    return f"{mebibytes / _GIBIBYTE:.1f} GiB" if mebibytes >= _EXACT else f"{mebibytes} MiB"
 
 
 def gpus(gpu_type: str, count: int) -> Text:
@@ -69,10 +103,10 @@ def amount_of(name: str, value: str) -> int:
 
 
 def shown(name: str, amount: int) -> str | Text:
-    """Return such a number for people."""
+    """Return such a number for people, as a limit: much memory is rounded down to whole GiB."""
     match name:
         case "memory":
-            return size(amount)
+            return size(amount if amount < _MUCH else amount // 1024 * 1024)
         case "time":
             return duration(amount)
         case _:

@@ -53,6 +53,9 @@ def _job(record: document.Record) -> Job:
         restarts=document.number(record, "restart_cnt") or 0,
         reservation=reservation if isinstance(reservation, str) and reservation else None,
         peak_memory_mib=_peak(record),
+        cpu_seconds=_cpu_seconds(record),
+        cancelled_by=document.text(record, "kill_request_user"),
+        usage_complete=state in ENDED and _all_steps_ended(record),
         exit_code=code if state in ENDED and not (state == _FAILED and code == 0) else None,
         signal=signal if state in ENDED else None,
     )
@@ -78,6 +81,24 @@ def _peak(record: document.Record) -> int | None:
     """Return the most memory that a task of the job was seen to use, in MiB rounded up."""
     peak = max(_step_peaks(record), default=0)
     return -(-peak // _MEBIBYTE) or None
+
+
+def _cpu_seconds(record: document.Record) -> float | None:
+    """Return the time of CPUs that all steps used. Slurm 22.05 leaves the job's own sum at 0."""
+    steps = document.records(record, "steps")
+    used = [document.section(document.section(step, "time"), "total") for step in steps]
+    if not used:
+        return None
+    whole = sum(document.number(time, "seconds") or 0 for time in used)
+    return whole + sum(document.number(time, "microseconds") or 0 for time in used) / 1e6
+
+
+def _all_steps_ended(record: document.Record) -> bool:
+    """Tell whether accounting has heard of the end of every step; a job that got no node has none."""
+    steps = [document.section(step, "time") for step in document.records(record, "steps")]
+    return all(document.moment(time, "end") for time in steps) and bool(
+        steps or not document.hosts(record, "nodes")
+    )
 
 
 def _step_peaks(record: document.Record) -> Iterator[int]:

@@ -1,8 +1,9 @@
 """What the inventory says of a node, against what the node says of itself. Reported, never put right.
 
 The answers of a node are the texts that these commands printed, each under the command itself: ``slurmd -C``,
-``nvidia-smi -L``, ``nvidia-smi --query-gpu=name,mig.mode.current`` (as CSV) and ``missing files`` (device
-files of the inventory that are not there, one a line). What is not there, or empty, tells nothing.
+``slurmd -V``, ``nvidia-smi -L``, ``nvidia-smi --query-gpu=name,mig.mode.current`` (as CSV) and ``missing
+files`` (device files of the inventory that are not there, one a line). What is not there, or empty, tells
+nothing.
 """
 
 from __future__ import annotations
@@ -15,20 +16,25 @@ from typing import TYPE_CHECKING
 from berth.slurm import describe, devices, gpus, rows, units
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from berth.slurm.describe import Item
 
 SLURMD = "slurmd -C"
+VERSION = "slurmd -V"
 LIST = "nvidia-smi -L"
 QUERY = "nvidia-smi --query-gpu=name,mig.mode.current"
 MISSING = "missing files"
+
+SLICES_COUNTED_RIGHT = (23, 2, 7)
+"""Before, slurmd made a GPU of every file of a slice as soon as GPUs are shared (Slurm's NEWS, 23.02.7)."""
 
 _FIELD = re.compile(r"\b([A-Za-z]+)=([0-9]+)\b")
 _DETECTED = re.compile(r"\bAutodetect=([a-z]+)")
 _WHOLE = re.compile(r"GPU ([0-9]+): (.*?)(?: \(UUID: [^()]*\))?")
 _SLICE = re.compile(r"\s+MIG (\S+)\s+Device\s+[0-9]+:.*")
 _PROFILE = re.compile(r".*?([0-9]+(?:c\.[0-9]+)?g\.[0-9]+gb(?:\+\w+)*)", re.IGNORECASE)
+_VERSION = re.compile(r"slurm\S* ([0-9]+)\.([0-9]+)\.([0-9]+)")
 _TOPOLOGY = {
     "sockets": ("sockets", ("Boards", "SocketsPerBoard")),
     "cores_per_socket": ("cores a socket", ("CoresPerSocket",)),
@@ -57,10 +63,11 @@ def sections(text: object) -> dict[str, str]:
     return found
 
 
-def compare(node: Mapping[str, object], answers: object) -> list[str]:
+def compare(node: Mapping[str, object], answers: object, gres_types: Collection[str] = ()) -> list[str]:
     """Say in sentences where *node* differs from *answers*, its answers or one text of all (`sections`).
 
-    Memory may be described as less than there is, because the system needs some.
+    Memory may be described as less than there is, because the system needs some. *gres_types* are those of
+    the whole cluster (``GresTypes``).
 
     Raises:
         SlurmValueError: the description is wrong, or the answers are no texts.
@@ -72,6 +79,7 @@ def compare(node: Mapping[str, object], answers: object) -> list[str]:
         *_machine(item, known.get(SLURMD, "")),
         *_gpus(item, known.get(LIST, ""), known.get(QUERY, "")),
         *_detection(item, known.get(SLURMD, "")),
+        *_slices(item, known.get(VERSION, ""), gres_types),
         *_missing(known.get(MISSING, "")),
     ]
     return [f"{item.text('name')}: {sentence}" for sentence in said]
@@ -184,6 +192,19 @@ def _detection(item: Item, text: str) -> Iterator[str]:
         yield (
             f"the inventory says autodetect: {wanted}, slurmd -C finds GPUs by {', '.join(sorted(ways))}"
             f" only: install slurmd's plugin gpu_{wanted}, or correct autodetect"
+        )
+
+
+def _slices(item: Item, text: str, gres_types: Collection[str]) -> Iterator[str]:
+    """Look whether this slurmd counts described slices of MIG as they are."""
+    found = _VERSION.match(text)
+    shared = sorted(set(gres_types) & set(gpus.SHARED.values()))
+    sliced = any(group.has("multiple_files") for group in item.items("gpus", gpus.KEYS))
+    if found and shared and sliced and tuple(map(int, found.groups())) < SLICES_COUNTED_RIGHT:
+        yield (
+            f"Slurm {'.'.join(found.groups())} counts every file of multiple_files as a GPU, because"
+            f" GresTypes names {' and '.join(shared)}: describe no shards and no MPS on any node, or"
+            " upgrade Slurm to 23.02.7"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from berth.slurm import document, gres, tres
@@ -24,6 +25,8 @@ _ALIVE = frozenset(
 _TELLING = ("COMPLETING", "STAGE_OUT", "CONFIGURING")
 # Slurm 22.05 writes a flag instead of the base state; a job that is requeued waits.
 _REQUEUED = frozenset({"REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"})
+# The tasks of an array in Slurm's notation: "1-4", "1,3,5-9:2", with "%2" behind it for two at a time.
+_TASKS = re.compile(r"(?P<first>[0-9]+)(?:-(?P<last>[0-9]+)(?::(?P<step>[1-9][0-9]*))?)?")
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,18 @@ class Job:
     exit_code: int | None = None
     signal: int | None = None
     reservation: str | None = None
+    priority: int | None = None
+    """What orders the queue: higher comes first; 0 for a job that is held."""
+    tasks: int = 1
+    """How many tasks that wait are folded into this one; 1 where Slurm does not spell them out."""
     peak_memory_mib: int | None = None
-    """Most memory that one of its steps was seen to use; accounting alone knows it."""
+    """Most memory that one of its steps was seen to use; accounting alone knows it, as all that follows."""
+    cpu_seconds: float | None = None
+    """Time of CPUs that its processes used."""
+    cancelled_by: str = ""
+    """The user who cancelled it; empty where nobody did, or where it is not known."""
+    usage_complete: bool = False
+    """Whether all its steps are accounted for, so that the figures above are final."""
 
     @property
     def pending(self) -> bool:
@@ -137,7 +150,20 @@ def _job(record: document.Record) -> Job:
         exit_code=code if over else None,
         signal=signal if over else None,
         reservation=document.text(record, "resv_name") or None,
+        priority=document.number(record, "priority"),
+        tasks=_tasks(document.text(record, "array_task_string")),
     )
+
+
+def _tasks(text: str) -> int:
+    """Count the tasks of an array that wait; squeue cuts a long list short, which then counts as one."""
+    found = [_TASKS.fullmatch(part) for part in text.partition("%")[0].split(",")]
+    ranges = [
+        range(int(part["first"]), int(part["last"] or part["first"]) + 1, int(part["step"] or 1))
+        for part in found
+        if part is not None
+    ]
+    return max(1, sum(map(len, ranges))) if len(ranges) == len(found) else 1
 
 
 def _node_count(record: document.Record) -> int:

@@ -72,8 +72,12 @@ def test_what_slurm_cannot_parse_is_never_put_in_place(login: Machine) -> None:
     assert survey(login, DIRECTORY) == before
 
 
+def shown(slurm: Slurm) -> str:
+    return slurm.login.run("scontrol", "show", "partition", "interactive")
+
+
 def test_what_slurmctld_refuses_after_the_change_is_put_back(slurm: Slurm) -> None:
-    before = survey(slurm.login, DIRECTORY)
+    before, partition = survey(slurm.login, DIRECTORY), shown(slurm)
     # Only slurmctld knows the QOS that there are.
     unknown = '{"slurm_interactive_limits": {}, "slurm_interactive_partition_options": {"QOS": "unheard_of"}}'
     answer = play("slurm", *CONTROLLER, "-e", unknown)
@@ -81,4 +85,5 @@ def test_what_slurmctld_refuses_after_the_change_is_put_back(slurm: Slurm) -> No
     assert "every file is as it was before this run" in said(answer)
     assert survey(slurm.login, DIRECTORY) == before
     until(lambda: "is UP" in slurm.login.run("scontrol", "ping"), "slurmctld", 30)
-    assert "QoS=N/A" in slurm.login.run("scontrol", "show", "partition", "interactive")
+    assert "unheard_of" not in partition
+    assert shown(slurm) == partition

@@ -87,7 +87,7 @@ async def test_requests_are_what_the_helper_reads(start: Start) -> None:
 )
 async def test_a_no_keeps_its_words(start: Start, error: str, verdict: Verdict) -> None:
     client = await start(replies({"ok": False, "error": error, "message": "Because."}))
-    assert await submit(client) == SubmitResult(verdict, message="Because.")
+    assert await submit(client) == SubmitResult(verdict, message="Because.", error=error)
     assert await client.cancel("alice", 12) == CancelResult(verdict, "Because.")
     assert await client.estimate("alice", RESULT) == EstimateResult(verdict, message="Because.")
 

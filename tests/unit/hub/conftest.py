@@ -70,6 +70,8 @@ class ScriptedHelper:
     database: Any
     collector: ScriptedCollector
     answer: SubmitResult = field(default_factory=lambda: SubmitResult(Verdict.OK, 7))
+    cancel_answers: list[Verdict] = field(default_factory=list)
+    """What the next cancellations are answered; OK when there is none."""
     gate: asyncio.Event | None = None
     submitted: list[dict[str, Any]] = field(default_factory=list)
     cancelled: list[tuple[str, int]] = field(default_factory=list)
@@ -91,7 +93,7 @@ class ScriptedHelper:
 
     async def cancel(self, user: str, job_id: int) -> CancelResult:
         self.cancelled.append((user, job_id))
-        return CancelResult(Verdict.OK)
+        return CancelResult(self.cancel_answers.pop(0) if self.cancel_answers else Verdict.OK)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from berth.hub import collect, explain, pipe
-from berth.hub.snapshot import Watch
+from berth.hub.snapshot import Snapshot, Watch
 from berth.slurm import client
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Slurm:
         self.takes = 0.0
         self.clock = 1000.0
         self.jobs = json.loads(self.read("squeue.json"))
+        self.read_queue: str | None = None
 
     def without_accounting(self, private: str = "none") -> None:
         recorded = (DATA / "slurm-24.11/config-without-accounting.txt").read_text(encoding="utf-8")
@@ -60,7 +61,7 @@ class Slurm:
             raise client.SlurmUnavailable("Unable to contact slurm controller")
         words = " ".join(argv)
         answers: list[tuple[str, Callable[[], str]]] = [
-            ("squeue", lambda: json.dumps(self.jobs)),
+            ("squeue", lambda: json.dumps(self.jobs) if self.read_queue is None else self.read_queue),
             ("show node", lambda: self.read("nodes.json")),
             ("show partition", lambda: self.partitions),
             ("show reservation", lambda: self.read("reservations.json")),
@@ -128,6 +129,29 @@ async def test_when_slurm_is_away_the_last_state_stays_with_its_age_and_the_erro
     assert asking.snapshot.jobs == before.jobs
     assert asking.snapshot.jobs_part.asked_at == before.jobs_part.asked_at
     assert "Unable to contact" in asking.snapshot.jobs_part.error
+
+
+@pytest.mark.parametrize("answer", ['{"jobs": [{"job_id": 7, "job_state": [{}]}]}', "{}", "[]", "hello", ""])
+async def test_an_answer_that_nobody_thought_of_changes_nothing(slurm: Slurm, answer: str) -> None:
+    asking = collector()
+    await asking.round(woken=False)
+    before = asking.snapshot
+    slurm.read_queue = answer
+    await asking.round(woken=True)
+    assert asking.snapshot.jobs == before.jobs
+    assert asking.snapshot.jobs_part.asked_at == before.jobs_part.asked_at
+    assert asking.snapshot.jobs_part.error
+
+
+async def test_each_answer_is_handed_over_before_the_next_question(slurm: Slurm) -> None:
+    handed: list[tuple[bool, bool, int]] = []
+
+    async def hand_over(snapshot: Snapshot) -> None:
+        parts = snapshot.jobs_part, snapshot.nodes_part
+        handed.append((parts[0].asked_at > 0, parts[1].asked_at > 0, slurm.count("show assoc")))
+
+    await collector().round(woken=False, hand_over=hand_over)
+    assert handed == [(True, False, 0), (True, True, 0), (True, True, 1)]
 
 
 @pytest.mark.usefixtures("clock")
@@ -220,7 +244,7 @@ async def test_without_accounting_a_job_is_over_when_the_controller_twice_does_n
     found = asking.snapshot.job(424242, "berth-x", "alice")
     assert found is not None
     assert found.ended
-    assert "accounting is inactive" in explain.ended(found)
+    assert "accounting is inactive" in str(explain.ended(found))
     # The other one is not listed, but the controller has it: it lives.
     assert asking.snapshot.job(424243, "berth-y", "alice") is None
     asking.watch = Watch()
@@ -276,3 +300,31 @@ async def test_messages_pass_the_pipe_whole() -> None:
     pipe.send(writer, "wake")
     assert await pipe.receive(reader) == asking.snapshot
     assert await pipe.receive(reader) == "wake"
+
+
+async def test_an_ended_job_that_the_queue_still_lists_is_asked_for_in_accounting_until_it_is_complete(
+    slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    asking = collector()
+    asking.watch = Watch(accounted=frozenset({3}))
+    await asking.round(woken=True)
+    found = asking.snapshot.accounted(3, "alice")
+    assert found is not None
+    assert found.usage_complete
+    assert slurm.count("sacct ") == 1
+    await asking.round(woken=True)
+    assert slurm.count("sacct ") == 1
+
+
+async def test_accounting_that_stays_behind_is_asked_more_and_more_rarely(
+    slurm: Slurm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    asking = collector()
+    asking.watch = Watch(accounted=frozenset({424242, 424243}))
+    for _ in range(600):
+        await asking.round(woken=True)
+        slurm.clock += 5
+    # Fifty minutes: one question for both at a time, each pause twice the last one.
+    assert 5 < slurm.count("sacct ") < 15

@@ -11,10 +11,12 @@ from bs4 import BeautifulSoup, Tag
 
 from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions
+from berth.hub.history import PastSession
 from berth.hub.options import LABELS
 from berth.hub.settings import Links
+from berth.hub.state import SessionRecord
 from berth.slurm.records import Association, Qos
-from tests.unit.hub.factories import FORM, PARTITION, job, node, reservation
+from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER
 
 if TYPE_CHECKING:
@@ -83,6 +85,15 @@ async def test_what_was_refused_is_said_at_its_field_and_stays_as_it_was_sent(st
     assert "lasts no longer" in at(page, "berth-time-problem")
 
 
+async def test_limits_beside_a_refused_choice_are_those_without_it(stage: Stage) -> None:
+    tell(stage, nodes=(node(cpus=2), node(name="cpu1", gpus={})))
+    with pytest.raises(BadOptions):
+        await stage.spawner.run_options_from_form({"gpus": ["a100:1"], "cores": ["4"]})
+    page = await shown(stage)
+    assert "At most 2 with these choices." in at(page, "berth-cores-hint")
+    assert "At most 4000 MiB with these choices." in at(page, "berth-memory-hint")
+
+
 async def test_the_last_choice_comes_again_and_what_is_gone_is_said(stage: Stage) -> None:
     stage.spawner.orm_spawner.user_options = {
         "cores": "2",
@@ -121,6 +132,13 @@ async def test_what_makes_a_session_wait_stands_at_its_field(stage: Stage) -> No
     page = await shown(stage)
     assert "uses 2 of the 3 GPUs" in at(page, "berth-gpus-waits")
     assert "1 session or job running" in at(page, "berth-waits")
+
+
+async def test_a_full_queue_stands_at_the_account_before_anything_is_sent(stage: Stage) -> None:
+    tell(stage, qos={"normal": Qos("normal", limits={("user", "submit"): 1})}, jobs={7: job()})
+    note = at(await shown(stage), "berth-account-note")
+    assert note.startswith("You have 1 job in Slurm's queue")
+    assert "Chosen instead" not in note
 
 
 async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> None:
@@ -173,6 +191,13 @@ def test_times_are_said_in_words(minutes: int, said: str) -> None:
     assert str(words.duration(minutes)) == said
 
 
+@pytest.mark.parametrize(
+    ("mebibytes", "said"), [(500, "500 MiB"), (2048, "2 GiB"), (4000, "4000 MiB"), (515_000, "502 GiB")]
+)
+def test_limits_of_memory_are_said_in_the_unit_that_people_ask_in(mebibytes: int, said: str) -> None:
+    assert words.shown("memory", mebibytes) == said
+
+
 def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stage) -> None:
     site = Links.model_validate(
         {
@@ -190,8 +215,9 @@ def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stag
     stage.collector.publish(job(reason="QOS&Max"))
     assert urls()[0] == "https://help.example.org/new?job=7&why=QOS%26Max"
     stage.collector.publish()
-    stage.spawner.last_end = "It ended?"
-    assert urls()[0] == "https://help.example.org/new?job=7&why=It%20ended%3F"
+    ended = PastSession(SessionRecord("0" * 32, 1, NOW, job_id=8), job(job_id=8, state="NODE_FAIL"), NOW)
+    stage.service.history.put(stage.spawner.owner, ended)
+    assert urls()[0] == "https://help.example.org/new?job=8&why=NODE_FAIL"
 
 
 @pytest.mark.parametrize(

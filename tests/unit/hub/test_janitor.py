@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from berth.hub import janitor
+from berth.hub.history import PastSession
 from berth.hub.state import STOPPING, SessionRecord
 from tests.unit.hub.factories import job
 
@@ -62,3 +63,18 @@ async def test_a_failure_does_not_end_the_janitor(stage: Stage) -> None:
     stage.collector.publish(job(state="CANCELLED", exit_code=0))
     await swept(stage)
     assert stage.service.followed == {}
+
+
+async def test_a_request_that_slurm_never_had_leaves_the_history(stage: Stage) -> None:
+    lost = {**RECORD, "job_id": None, "requested_at": 0.0}
+    stopped(stage, abandoned=[lost])
+    janitor.restore(stage.service, stage.database)
+    record = SessionRecord.from_dict(lost)
+    stage.service.history.put(("alice", ""), PastSession(record, None, closed_at=1.0))
+    ending = stage.spawner.ending
+    assert ending is not None
+    assert "before Slurm said whether it took the request" in str(ending.said)
+    await swept(stage)
+    assert stage.service.followed == {}
+    assert stage.spawner.past_sessions == ()
+    assert stage.spawner.orm_spawner.state["history"] == []

@@ -147,7 +147,10 @@ def test_every_wrong_field_has_its_own_sentence() -> None:
     with pytest.raises(options.OptionsError) as caught:
         offer_for("alice").validate({"cores": "3", "memory": "9T", "surprise": "x"})
     assert set(caught.value.problems) == {"cores", "memory", "surprise"}
-    assert str(caught.value.problems["cores"]) == "Number of cores: “3” is not one of the choices."
+    assert (
+        str(caught.value.problems["cores"])
+        == "Number of cores: “3” is not one of the choices. The highest is 4."
+    )
 
 
 @pytest.mark.parametrize(

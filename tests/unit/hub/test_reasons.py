@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from berth.hub import explain, reasons
-from tests.unit.hub.factories import NOW, job
+from berth.hub import reasons, status
+from tests.unit.hub.factories import NOW, job, snapshot
 
 POLICY = "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size)"
 
@@ -31,7 +31,7 @@ POLICY = "Batch job submission failed: Job violates accounting/QOS policy (job s
     ],
 )
 def test_the_reason_of_a_wait_is_a_sentence_with_slurms_word_for_the_support(word: str, said: str) -> None:
-    text = explain.waiting(job(reason=word), NOW)
+    text = status.of(None, job(reason=word), snapshot(), NOW).message
     assert said in text
     assert f"({word})" in text
 
@@ -48,10 +48,10 @@ def test_the_reason_of_a_wait_is_a_sentence_with_slurms_word_for_the_support(wor
     ],
 )
 def test_a_refusal_for_a_limit_says_which_and_keeps_slurms_own_words(word: str, said: str) -> None:
-    text = reasons.refusal(f"{word}; {POLICY}")
+    text = str(reasons.refusal(f"{word}; {POLICY}"))
     assert text.startswith(said)
     assert text.endswith(f"({word}; {POLICY})")
 
 
 def test_other_refusals_stay_as_slurm_said_them() -> None:
-    assert reasons.refusal("Invalid account") == "Invalid account"
+    assert str(reasons.refusal("Invalid account")) == "Invalid account"

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import time
 from collections.abc import AsyncGenerator
+from contextvars import ContextVar
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +18,10 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from berth.helper.client import SubmitResult, Verdict
+from berth.hub import text
 from berth.hub.formspawner import BadOptions
+from berth.hub.history import History
+from berth.hub.launch import StartFailed
 from berth.hub.spawner import BerthSpawner
 from berth.slurm.records import Controller
 from tests.unit.hub.factories import NOW, job
@@ -25,8 +32,8 @@ if TYPE_CHECKING:
     from tests.unit.hub.conftest import Stage
 
 
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -172,7 +179,8 @@ async def test_a_terminal_state_ends_the_session_and_says_why(stage: Stage) -> N
     await task
     stage.collector.publish(ended=(job(state="OUT_OF_MEMORY", exit_code=0),))
     assert await spawner.poll() == 0
-    assert "ran out of memory" in spawner.last_end
+    spawner.clear_state()
+    assert "ran out of memory" in str(spawner.last_end)
 
 
 async def test_a_job_that_ends_while_it_waits_fails_the_start_with_the_reason(stage: Stage) -> None:
@@ -198,6 +206,18 @@ async def test_cancelling_a_start_during_the_submission_still_cancels_the_job(st
     await stopping
     spawner.clear_state()
     assert stage.service.followed == {}
+
+
+async def test_a_cancellation_without_a_clear_answer_is_repeated_at_once(stage: Stage) -> None:
+    _, task = await started(stage)
+    task.cancel()
+    stage.helper.cancel_answers = [Verdict.UNKNOWN, Verdict.UNAVAILABLE]
+    stopping = asyncio.create_task(stage.spawner.stop())
+    await until(lambda: len(stage.helper.cancelled) == 3)
+    await asyncio.sleep(0.05)
+    assert len(stage.helper.cancelled) == 3, "a clear answer is enough"
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await stopping
 
 
 async def test_a_job_whose_end_is_not_proven_is_remembered(stage: Stage) -> None:
@@ -296,6 +316,130 @@ async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
     assert "runs on gpu1" in (await anext(progress))["message"]
     await progress.aclose()
     task.cancel()
+
+
+async def ended_session(stage: Stage, *, wanted: bool, **how: Any) -> BerthSpawner:
+    """Let a session run and end, as JupyterHub does it."""
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await task
+    if wanted:
+        stopping = asyncio.create_task(spawner.stop())
+        await until(lambda: stage.helper.cancelled)
+        stage.collector.publish(job(nodes=("gpu1",), **how))
+        await stopping
+    else:
+        stage.collector.publish(job(nodes=("gpu1",), **how))
+    assert await spawner.poll() is not None
+    spawner.server = None
+    spawner.clear_state()
+    spawner.orm_spawner.state = spawner.get_state()
+    stage.database.commit()
+    return spawner
+
+
+async def test_how_a_session_ended_is_read_after_a_restart_and_until_the_next_start(stage: Stage) -> None:
+    await ended_session(stage, wanted=False, state="TIMEOUT", time_limit=60, exit_code=0)
+    stage.service.history = History(days=30)
+    again = stage.restarted()
+    assert "reached its time limit of 1 h 0 min" in str(again.last_end)
+    assert "reached its time limit" in await again.get_options_form()
+    (past,) = again.past_sessions
+    assert past.record.asked["memory_mib"] == 1000
+    assert past.record.asked["release"] == "2026.11"
+    # What accounting has to add is asked for.
+    assert stage.collector.watch.job_ids == frozenset()
+    assert stage.service.history.unaccounted == {7}
+    _, task = await started(stage)
+    assert again.last_end is None
+    assert len(again.past_sessions) == 1
+    task.cancel()
+
+
+async def test_a_stop_says_that_the_gpu_is_free_and_is_no_news_for_the_form(stage: Stage) -> None:
+    spawner = await ended_session(stage, wanted=True, state="CANCELLED", exit_code=0)
+    assert spawner.ending is not None
+    assert str(spawner.ending.said) == "Your session has ended; its GPU is free."
+    assert spawner.last_end is None
+    assert spawner.status is None
+    assert stage.collector.watch.accounted == {7}
+
+
+async def test_a_stop_that_is_not_proven_says_so_until_the_janitor_has_proven_it(stage: Stage) -> None:
+    spawner, task = await started(stage)
+    task.cancel()
+    await spawner.stop(now=True)
+    spawner.clear_state()
+    assert spawner.ending is not None
+    assert "not confirmed its end" in str(spawner.ending.said)
+    (followed,) = stage.service.followed.values()
+    done = replace(job(state="CANCELLED", nodes=("gpu1",)), name=followed.record.job_name)
+    stage.service.history.prove(spawner.owner, followed.record, done, NOW)
+    assert str(spawner.ending.said) == "Your session has ended; its GPU is free."
+
+
+async def test_a_start_that_did_not_answer_in_time_says_so_afterwards(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spawner, task = await started(stage)
+    passed = itertools.count(step=1000)
+    slow = SimpleNamespace(monotonic=lambda: next(passed), time=time.time)
+    monkeypatch.setattr("berth.hub.launch.time", slow)  # the loop's own clock goes on as it does
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    with pytest.raises(StartFailed) as caught:
+        await task
+    assert (caught.value.job_id, caught.value.reason) == (7, "boot-timeout")
+    assert "did not answer within 180 seconds" in caught.value.jupyterhub_message
+    stage.collector.publish(job(state="CANCELLED", nodes=("gpu1",)))
+    spawner.clear_state()
+    assert spawner.ending is not None
+    assert "did not answer within 180 seconds" in str(spawner.ending.said)
+    assert spawner.ending.word == "start-failed"
+
+
+async def test_a_request_that_waits_longer_than_the_site_wants_is_withdrawn(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, task = await started(stage)
+    limit = stage.service.hub.session.queue_timeout_seconds
+    asked_at = stage.spawner.record.requested_at if stage.spawner.record else 0.0
+    clock = SimpleNamespace(monotonic=time.monotonic, time=lambda: asked_at + limit - 1)
+    monkeypatch.setattr("berth.hub.launch.time", clock)
+    stage.collector.publish(job())
+    await asyncio.sleep(0.05)
+    assert not task.done()
+    clock.time = lambda: asked_at + limit + 1
+    with pytest.raises(StartFailed, match="waited in the queue for 7 d 0 h"):
+        await task
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("home-full", "Your home directory is full or over its quota"),
+        ("home-unreachable", "Your home directory does not answer"),
+    ],
+)
+async def test_a_home_without_room_refuses_the_start(stage: Stage, error: str, said: str) -> None:
+    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="/home/alice: full", error=error)
+    with pytest.raises(StartFailed) as caught:
+        await stage.begin().start()
+    assert said in caught.value.jupyterhub_message
+    assert caught.value.reason == error
+    assert stage.service.followed == {}
+    assert stage.spawner.past_sessions == ()
+
+
+async def test_a_failed_start_reads_in_the_language_of_its_reader_and_is_logged_in_english(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="no", error="home-full")
+    with pytest.raises(StartFailed) as caught:
+        await stage.begin().start()
+    monkeypatch.setattr(text, "language", ContextVar("test", default="it"))
+    assert caught.value.jupyterhub_message.startswith("La directory home è piena")
+    assert "Your home directory is full" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["batch_script", "exec_prefix", "req_memory", "batch_submit_cmd"])

@@ -216,3 +216,29 @@ def test_nothing_but_our_own_error_is_raised(first: object, second: object) -> N
     raises_only_our_error(drift.compare, node(), {drift.SLURMD: first, drift.LIST: second})
     raises_only_our_error(drift.compare, first, second)
     raises_only_our_error(drift.files, {"name": "n", "gpus": first})
+
+
+SLICES = {"type": "1g.5gb", "count": 1, "multiple_files": ["/dev/nvidia0,/dev/nvidia-caps/nvidia-cap[21-22]"]}
+
+
+def slices_said(version: str, *gres_types: str, group: dict[str, Any] | None = None) -> list[str]:
+    described = {"name": "gpu1", "cpus": 2, "memory": "1G", "gpus": [group or SLICES]}
+    return drift.compare(described, {drift.VERSION: version}, gres_types)
+
+
+def test_slices_that_an_old_slurmd_miscounts_beside_shares_are_told() -> None:
+    (sentence,) = slices_said("slurm-wlm 22.05.8\n", "gpu", "mps", "shard")
+    assert sentence == (
+        "gpu1: Slurm 22.05.8 counts every file of multiple_files as a GPU, because GresTypes names mps and"
+        " shard: describe no shards and no MPS on any node, or upgrade Slurm to 23.02.7"
+    )
+    assert len(slices_said("slurm 23.02.6", "gpu", "shard")) == 1
+
+
+def test_slices_that_are_counted_as_they_are_are_not_spoken_of() -> None:
+    assert slices_said("slurm 23.02.7", "gpu", "shard") == []
+    assert slices_said("slurm-wlm 24.11.5", "gpu", "shard") == []
+    assert slices_said("slurm-wlm 22.05.8", "gpu") == []
+    assert slices_said("", "gpu", "shard") == []
+    whole = {"type": "a100", "count": 2, "files": "/dev/nvidia[0-1]"}
+    assert slices_said("slurm-wlm 22.05.8", "gpu", "shard", group=whole) == []

@@ -9,7 +9,9 @@ from tornado.web import StaticFileHandler
 from berth.hub.assets import DIRECTORY
 from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
+from berth.hub.handlers.history import HistoryHandler
 from berth.hub.handlers.report import SessionReportHandler
+from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.handlers.stop import StopHandler
 from berth.hub.localized import LanguageHandler
 from berth.hub.rest import ServerHandler
@@ -22,8 +24,11 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/api/advice", AdviceHandler),
     (r"/berth/estimate", EstimateHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
+    (r"/berth/history", HistoryHandler),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
     (r"/logout", LogoutHandler),
+    (r"/spawn", SpawnPage),
+    (r"/spawn/([^/]+)", SpawnPage),
 ]
 """Patterns below the hub's prefix, with their handlers."""

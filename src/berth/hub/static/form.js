@@ -60,7 +60,9 @@
   };
 
   const size = (mebibytes) =>
-    mebibytes >= 1024 && mebibytes % 1024 === 0 ? `${mebibytes / 1024} GiB` : `${mebibytes} MiB`;
+    mebibytes >= 10240 || (mebibytes >= 1024 && mebibytes % 1024 === 0)
+      ? `${Math.floor(mebibytes / 1024)} GiB`
+      : `${mebibytes} MiB`;
   const limit = {
     gpus: () => Math.max(0, ...[...menus.gpus.options].filter((option) => !option.disabled).map(amount)),
     cores: () => most.cores(),
@@ -120,8 +122,8 @@
     window.history.replaceState(null, "", window.location.pathname + window.location.search);
   };
 
-  place.addEventListener("change", (event) => {
-    write(`berth-${event.target.name}-note`, "");
+  place.addEventListener("change", () => {
+    for (const name of Object.keys(menus)) write(`berth-${name}-note`, "");
     update();
   });
   window.addEventListener("hashchange", () => {

@@ -1,0 +1,96 @@
+"""The spawner's words: where its session stands, and how the last one ended."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from berth.hub import explain, status
+from berth.hub.formspawner import FormSpawner
+from berth.hub.launch import CHECK_SECONDS
+from berth.hub.text import say
+from berth.slurm import units
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from berth.hub.explain import Ending
+    from berth.hub.history import Owner, PastSession
+    from berth.hub.state import SessionRecord
+    from berth.hub.status import Status
+    from berth.hub.text import Text
+    from berth.slurm.records import Job
+
+
+class TellingSpawner(FormSpawner):
+    """The part of the spawner that pages and the API read; `BerthSpawner` does what it tells of."""
+
+    record: SessionRecord | None = None
+    """The session that is starting, runs or stops."""
+
+    def _job(self) -> Job | None:
+        """Return what is known of the session's job."""
+        raise NotImplementedError
+
+    @property
+    def owner(self) -> Owner:
+        """Whose sessions these are, in the history."""
+        return (self.user.name, self.name)
+
+    @property
+    def status(self) -> Status | None:
+        """Where the session stands; None when there is none."""
+        job, now = self._job(), time.time()
+        if self.pending == "stop":
+            return status.stopping()
+        if self.ready and job is not None and job.state == "RUNNING":
+            return status.running(job, now)
+        if not self.active and self.record is None:
+            return None
+        return status.of(self.record, job, self.service.collector.snapshot, now)
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Say where the start stands, each time that something changes but the time itself."""
+        told = None
+        while True:
+            now = status.of(self.record, self._job(), self.service.collector.snapshot, time.time())
+            if now.said != told:
+                told = now.said
+                yield now.event()
+            await self.service.collector.changed(CHECK_SECONDS)
+
+    @property
+    def ending(self) -> Ending | None:
+        """How the last session ended, until another one is started."""
+        past = self.service.history.last(self.owner)
+        return None if past is None else self.ending_of(past)
+
+    def ending_of(self, past: PastSession) -> Ending:
+        """Say how a past session ended."""
+        choices = [units.mebibytes(choice) for choice in self.service.form.memory.choices]
+        return explain.ending(past, choices)
+
+    @property
+    def last_end(self) -> Text | None:
+        """Why the last session ended, if that was not its user's wish."""
+        past = self.service.history.last(self.owner)
+        return None if past is None or past.as_wished else self.ending_of(past).said
+
+    @property
+    def past_sessions(self) -> tuple[PastSession, ...]:
+        """The user's last sessions, the youngest first."""
+        return self.service.history.of(self.owner)
+
+    @property
+    def keeps_history(self) -> bool:
+        """Whether there is a page with them."""
+        return self.service.history.days > 0
+
+    def help_url(self, job_id: int | None = None, reason: str = "") -> str:
+        """Return where to get help with a job; empty where the site gives no such link."""
+        return self.service.form.links.help_url("" if job_id is None else str(job_id), reason)
+
+    def progress_ready_hook(self, _spawner: object, event: dict[str, Any]) -> dict[str, Any]:
+        """Say in the reader's language that the session is ready."""
+        said = str(say("session.ready"))
+        return event | {"message": said, "html_message": said}

@@ -1,0 +1,89 @@
+"""The pages of a session's life: they fit a telephone, and nobody is shut out of them, in light and dark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.browser import axe
+from tests.browser.test_pages import OVERFLOW, THEMES, switch_theme
+from tests.lab.cluster import OPEN_TYPE
+from tests.lab.sessions import ended, running, started
+from tests.lab.slurm import full_nodes
+from tests.lab.waiting import until
+
+if TYPE_CHECKING:
+    from tests.browser.window import Window
+    from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
+
+NARROW = (360, 800)
+
+
+def look(browser: Window, name: str) -> None:
+    """Look at a page as it is, in both themes, wide and narrow."""
+    for theme in THEMES:
+        switch_theme(browser, theme)
+        assert axe.violations(browser) == []
+        browser.whole_picture(f"{name}-{theme}")
+    with browser.screen(*NARROW):
+        assert browser.script("return document.documentElement.scrollWidth") <= NARROW[0]
+        assert browser.script(OVERFLOW) == []
+        assert axe.violations(browser) == []
+        browser.whole_picture(f"{name}-narrow")
+    switch_theme(browser, "light")
+
+
+def test_the_waiting_page_counts_on_and_says_what_changes(
+    browser: Window, slurm: Slurm, alice: Visitor
+) -> None:
+    try:
+        with full_nodes(slurm):
+            job_id = started(slurm, alice)
+            open_page(browser, "/hub/spawn-pending/alice")
+            browser.see("#progress-message", f"Job {job_id} waits in the queue.")
+            browser.see("#berth-facts dd", "first in the queue of this partition")
+            look(browser, "waiting")
+            before = browser.see("#berth-waited").text
+            until(lambda: browser.see("#berth-waited").text > before, "a clock that goes on", 5)
+        # With room again the page brings its user into the session, by itself.
+        browser.until(lambda: browser.path.startswith("/user/alice/lab"), "the session", 60)
+    finally:
+        ended(slurm, alice)
+
+
+def test_home_follows_a_session_to_its_end_and_the_history_has_it(
+    browser: Window, slurm: Slurm, alice: Visitor
+) -> None:
+    with running(slurm, alice, gpus=f"{OPEN_TYPE}:1"):
+        open_page(browser, "/hub/home")
+        browser.see("#berth-session", "Your session is running.")
+        look(browser, "home-running")
+        browser.see("#stop").click()
+        browser.see("#berth-session", "Your session has ended; its GPU is free.")
+        look(browser, "home-ended")
+    browser.open("/user/alice/lab")
+    browser.see("h1", "No session is running")
+    look(browser, "not-running")
+    browser.open("/hub/berth/history")
+    browser.see("#berth-history", "Your session has ended")
+    look(browser, "history")
+
+
+def test_the_pages_are_italian_for_who_wants_it(browser: Window) -> None:
+    open_page(browser, "/hub/home")
+    browser.see("button", "Italiano").click()
+    browser.see("h1", "La sessione")
+    browser.open("/hub/berth/history")
+    browser.see("h1", "Le ultime sessioni")
+    assert axe.violations(browser) == []
+    browser.whole_picture("history-italian")
+    browser.see("button", "English").click()
+    browser.see("h1", "Your last sessions")
+
+
+def open_page(browser: Window, path: str) -> None:
+    """Log in, and open a page of the hub."""
+    browser.open("/hub/login?next=%2Fhub%2Fhome")
+    browser.log_in("alice")
+    browser.see("h1", "Your session")
+    browser.open(path)
