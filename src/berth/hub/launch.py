@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from jupyterhub.spawner import SpawnException
 
-from berth.helper.client import Resources, Verdict
+from berth.helper.client import Verdict
 from berth.hub import explain, reasons, words
 from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
@@ -82,15 +82,7 @@ class Launch:
             self.user,
             job_name=self.record.job_name,
             layer=chosen.release.layer,
-            resources=Resources(
-                account=chosen.account,
-                reservation=chosen.reservation,
-                cores=chosen.cores,
-                memory_mib=chosen.memory_mib,
-                gpus=chosen.gpus,
-                gpu_type=chosen.gpu_type,
-                minutes=chosen.minutes,
-            ),
+            resources=chosen.resources,
             environment=environment,
         )
         if result.job_id is not None:
