@@ -367,6 +367,14 @@ async def test_a_stop_says_that_the_gpu_is_free_and_is_no_news_for_the_form(stag
     assert stage.collector.watch.accounted == {7}
 
 
+async def test_a_stop_that_comes_after_the_session_was_killed_for_memory_tells_that(stage: Stage) -> None:
+    spawner = await ended_session(stage, wanted=True, state="OUT_OF_MEMORY", exit_code=0)
+    assert stage.helper.cancelled, "its user pressed Stop before any snapshot showed the end"
+    assert "ran out of memory" in str(spawner.last_end)
+    assert spawner.ending is not None
+    assert spawner.ending.word == "OUT_OF_MEMORY"
+
+
 async def test_a_stop_that_is_not_proven_says_so_until_the_janitor_has_proven_it(stage: Stage) -> None:
     spawner, task = await started(stage)
     task.cancel()
