@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from berth.hub import words
-from berth.hub.labels import LABELS
+from berth.hub.labels import LABELS, RESOURCES
 from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
 from berth.hub.rules import Rules
 from berth.hub.text import say
-from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -100,7 +99,7 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
 
 def _any(rules: Rules, name: str, amount: int) -> bool:
     """Tell whether some node has so much, and some account allows it."""
-    resource = {"cores": qos.CPU, "memory": qos.MEMORY}.get(name)
+    resource = RESOURCES.get(name)
     allowed = [
         item.enforced.most(resource) if resource else item.enforced.minutes
         for item in rules.accounts.values()

@@ -140,7 +140,7 @@ class BerthSpawner(TellingSpawner):
         try:
             if self._submission is not None:
                 self._submission.result()
-            return await self._launch(self.record).finish()
+            return await self._launch(self.record).finish(self.server.base_url, self.http_timeout)
         except NeverQueued as error:
             if not error.lost:
                 self._forget_unqueued(self.record)

@@ -129,6 +129,10 @@ class Stage:
         return self.spawner
 
 
+async def answers(_server: Server, **_how: object) -> None:
+    """Let every session be reached."""
+
+
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     factory = orm.new_session_factory(f"sqlite:///{tmp_path}/hub.sqlite")
@@ -149,6 +153,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     monkeypatch.setattr(service, "releases", lambda: releases)
     monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
     hub = Hub(ip="127.0.0.1", port=8081, base_url="/hub/")
+    monkeypatch.setattr(Server, "wait_up", answers)
     user = User(
         row,
         {"berth": service, "hub": hub, "spawner_class": BerthSpawner, "config": None, "base_url": "/"},

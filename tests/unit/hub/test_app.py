@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from jupyterhub import orm
+from jupyterhub.objects import Server
 from jupyterhub.user import User, UserDict
 
 from berth.hub.app import BerthHub
 from tests.unit.hub.factories import job
-from tests.unit.hub.test_spawner import started, until
+from tests.unit.hub.test_spawner import nobody_answers, started, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -137,6 +138,22 @@ async def test_a_session_whose_job_slurm_runs_again_is_served_where_it_runs_then
     assert hub.routes.done == ["delete alice", "add 198.18.0.11"]
     assert (hub.spawner.server.port, len(hub.spawner._callbacks)) == (40009, 1)
     assert len(hub.stage.helper.submitted) == 1
+
+
+async def test_a_start_that_is_taken_up_again_and_cannot_be_reached_says_so(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "wait_up", nobody_answers)
+    _, task = await started(hub.stage)
+    task.cancel()
+    hub.stage.restarted()
+    await hub.app.init_spawners()
+    hub.spawner.session_reported(40001)
+    hub.stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await until(lambda: hub.stage.helper.cancelled)
+    hub.stage.collector.publish(job(state="CANCELLED", nodes=("gpu1",)))
+    await until(lambda: hub.spawner.ending is not None)
+    assert "serves on gpu1, port 40001, but this service cannot reach it" in str(hub.spawner.last_end)
 
 
 async def test_a_start_whose_job_was_requeued_waits_for_a_new_report(stage: Stage) -> None:
