@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from selenium.webdriver.support.ui import Select
 
 from tests.browser import axe
-from tests.browser.test_pages import THEMES, open_form, switch_theme
+from tests.browser.looks import THEMES, switch_theme
+from tests.browser.test_pages import open_form
 from tests.lab.circumstances import working
 from tests.lab.cluster import OPEN_NODE, OPEN_TYPE
 from tests.lab.slurm import full_nodes

@@ -163,7 +163,7 @@ def release_text(release: Release) -> str:
 
 def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choice, ...]:
     entries = (Choice(item.name, _reservation_text(item, now)) for item in reservations)
-    return (Choice(NO_RESERVATION, say("form.none")), *entries)
+    return (Choice(NO_RESERVATION, say("form.no_reservation")), *entries)
 
 
 def _reservation_text(reservation: Reservation, now: float) -> Text | str:

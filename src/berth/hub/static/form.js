@@ -59,10 +59,11 @@
     time: (option) => amount(option) <= most.time(),
   };
 
-  const size = (mebibytes) =>
-    mebibytes >= 10240 || (mebibytes >= 1024 && mebibytes % 1024 === 0)
-      ? `${Math.floor(mebibytes / 1024)} GiB`
-      : `${mebibytes} MiB`;
+  // As `berth.hub.words.size` writes it.
+  const size = (mebibytes) => {
+    if (mebibytes >= 1024 && mebibytes % 1024 === 0) return `${mebibytes / 1024} GiB`;
+    return mebibytes >= 10240 ? `${(mebibytes / 1024).toFixed(1)} GiB` : `${mebibytes} MiB`;
+  };
   const limit = {
     gpus: () => Math.max(0, ...[...menus.gpus.options].filter((option) => !option.disabled).map(amount)),
     cores: () => most.cores(),
