@@ -112,12 +112,8 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
         record.job_id = found.job_id
         service.update_watch()
     job = snapshot.job(record.job_id, record.job_name, item.user)
-    part = snapshot.jobs_part
-    never = (
-        record.job_id is None
-        and not part.error
-        and part.asked_at > record.requested_at + NEVER_SUBMITTED_SECONDS
-    )
+    absent_at = snapshot.absent.get(record.job_name, 0.0)
+    never = record.job_id is None and absent_at > record.requested_at + NEVER_SUBMITTED_SECONDS
     if never or (job is not None and job.ended):
         _forget(service, session, item, job)
         attempts.pop(record.nonce, None)

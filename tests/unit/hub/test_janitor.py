@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from berth.hub import janitor
 from berth.hub.history import PastSession
 from berth.hub.state import STOPPING, SessionRecord
-from tests.unit.hub.factories import job
+from tests.unit.hub.factories import NOW, job
 
 if TYPE_CHECKING:
     from tests.unit.hub.conftest import Stage
@@ -74,6 +74,10 @@ async def test_a_request_that_slurm_never_had_leaves_the_history(stage: Stage) -
     ending = stage.spawner.ending
     assert ending is not None
     assert "before Slurm said whether it took the request" in str(ending.said)
+    stage.collector.publish(asked_at=NOW, accounting=False)
+    await swept(stage)
+    assert len(stage.service.followed) == 1, "accounting has not answered yet"
+    stage.collector.publish(asked_at=NOW)
     await swept(stage)
     assert stage.service.followed == {}
     assert stage.spawner.past_sessions == ()
