@@ -9,7 +9,7 @@ import os
 import pwd
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from berth.helper.client import HelperClient
 from berth.hub import offer
@@ -24,6 +24,7 @@ from berth.releases import catalogue
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from berth.hub.history import Owner
     from berth.hub.options import Offer
     from berth.hub.settings import FormSettings, HubSettings
     from berth.hub.state import SessionRecord
@@ -59,6 +60,8 @@ class Service:
     streams: Streams = field(default_factory=Streams)
     followed: dict[str, Followed] = field(default_factory=dict)
     """Every session whose end is not proven, by nonce."""
+    unreadable: dict[Owner, list[Any]] = field(default_factory=dict)
+    """Abandoned sessions that this version cannot read; they are kept as they are stored."""
     history: History = field(init=False)
 
     def __post_init__(self) -> None:

@@ -85,11 +85,12 @@ class BerthSpawner(TellingSpawner):
         return state
 
     def _abandoned(self) -> list[dict[str, Any]]:
-        return [
+        followed = [
             item.record.to_dict()
             for item in self.service.followed.values()
             if item.abandoned and (item.user, item.server) == (self.user.name, self.name)
         ]
+        return followed + self.service.unreadable.get(self.owner, [])
 
     def clear_state(self) -> None:
         """Let go of the session; its job stays followed until its end is proven."""

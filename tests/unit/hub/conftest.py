@@ -54,7 +54,12 @@ class ScriptedCollector:
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - as the real one
         await asyncio.sleep(min(timeout, 0.01))
 
-    def publish(self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = ()) -> None:
+    def publish(
+        self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = (), accounting: bool = True
+    ) -> None:
+        """Answer for squeue, and for accounting unless it is silent."""
+        if accounting:
+            self.snapshot = replace(self.snapshot, absent=dict.fromkeys(self.watch.names, asked_at))
         self.snapshot = replace(
             self.snapshot,
             jobs={item.job_id: self._named(item) for item in jobs},

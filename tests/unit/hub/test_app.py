@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -178,3 +179,16 @@ async def test_trouble_with_one_session_does_not_hide_the_requeue_of_another(hub
     }
     hub.stage.collector.publish(job(state="PENDING", restarts=1))
     await until(lambda: hub.spawner.pending == "spawn")
+
+
+async def test_an_error_of_work_in_the_background_is_logged(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("berth.hub.app.janitor.sweep_forever", fail)
+    hub.app.log = logging.getLogger("hub")
+    await hub.app.init_spawners()
+    await until(lambda: "Work in the background ended" in caplog.text)
+    assert "nobody thought of this" in caplog.text

@@ -145,6 +145,9 @@ async def test_a_submission_that_no_later_listing_shows_did_not_happen(
     stage.collector.publish(asked_at=NOW + 90 + 29)
     await asyncio.sleep(0.05)
     assert not task.done()
+    stage.collector.publish(asked_at=NOW + 90 + 31, accounting=False)
+    await asyncio.sleep(0.05)
+    assert not task.done(), "a job that has already left the queue is known to accounting only"
     stage.collector.publish(asked_at=NOW + 90 + 31)
     with pytest.raises(SpawnException, match="nothing was started"):
         await task
