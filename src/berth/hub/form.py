@@ -100,7 +100,7 @@ def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
 
 
 def _limit(offer: Offer, values: Mapping[str, str], name: str) -> Text | str:
-    if name not in AMOUNTS or not offer.choices[name]:
+    if name not in AMOUNTS:
         return ""
     if name == "gpus":
         fitting = (item.value for item in offer.choices[name])

@@ -83,10 +83,17 @@ def compute(
 
 
 def _nothing(choices: Mapping[str, Sequence[Choice]]) -> Text | None:
-    """Return a sentence when a field has no choice at all, else None."""
+    """Return a sentence when a field has no choice at all, else None: then there is no form."""
     if not choices["release"]:
         return say("form.no_release")
-    return next((say("form.nothing", label=LABELS[name]) for name, has in choices.items() if not has), None)
+    return next(
+        (
+            say("form.nothing", label=LABELS[name], setting=f"spawner_form_{name}")
+            for name, entries in choices.items()
+            if not entries
+        ),
+        None,
+    )
 
 
 def _default(entries: Sequence[Choice], wanted: str) -> str:

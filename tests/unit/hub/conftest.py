@@ -149,6 +149,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
         roles.create_role(database, role)
     roles.grant_role(database, entity=row, rolename="user")
     database.commit()
+    monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
     service = Service(HUB, FORM)
     collector = ScriptedCollector()
     helper = ScriptedHelper(database, collector)
@@ -156,7 +157,6 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     service.helper = helper  # type: ignore[assignment]
     releases: tuple[Release, ...] = (RELEASE,)
     monkeypatch.setattr(service, "releases", lambda: releases)
-    monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
     hub = Hub(ip="127.0.0.1", port=8081, base_url="/hub/")
     monkeypatch.setattr(Server, "wait_up", answers)
     user = User(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
 from berth.hub.history import PastSession
 from berth.hub.options import LABELS
-from berth.hub.settings import Links
+from berth.hub.settings import FormSettings, Links
 from berth.hub.state import SessionRecord
 from berth.slurm.records import Association, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
@@ -175,6 +176,42 @@ async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: S
     assert page.find_all(["select", "button"]) == []
     assert "None of your Slurm accounts" in page.get_text()
     assert page.select("a")[0]["href"] == "https://help.example.org/?job="
+
+
+TOO_MUCH: dict[str, dict[str, Any]] = {
+    "cores": {"default": 64, "choices": [64]},
+    "memory": {"default": "1T", "choices": ["1T"]},
+    "gpus": {"default": 8, "choices": [8]},
+    "time": {"default": "2-00:00:00", "choices": ["2-00:00:00"]},
+}
+"""Choices that no node has, or that the partition does not allow."""
+EMPTY = [names for count in range(1, 6) for names in combinations([*TOO_MUCH, "release"], count)]
+
+
+@pytest.mark.parametrize("empty", EMPTY, ids="-".join)
+async def test_with_any_menus_empty_page_and_options_say_the_same_sentence(
+    stage: Stage, empty: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "release" in empty:
+        monkeypatch.setattr(stage.service, "releases", tuple)
+    own = {name: field for name, field in TOO_MUCH.items() if name in empty}
+    stage.service.form = FormSettings.model_validate(FORM.model_dump() | own)
+    page = await shown(stage)
+    assert page.find_all(["select", "button"]) == []
+    sentence = at(page, "berth-missing")
+    first = "release" if "release" in empty else next(name for name in LABELS if name in empty)
+    assert "No release" in sentence if first == "release" else f"“spawner_form_{first}”" in sentence
+    for raw in ({}, {"cores": "1", "gpus": "a100:1"}):
+        with pytest.raises(BadOptions) as caught:
+            await stage.spawner.checked(raw)
+        assert str(caught.value.error.problems["account"]) == sentence
+
+
+async def test_a_partition_without_gpus_where_one_must_be_chosen_gets_a_sentence(stage: Stage) -> None:
+    gpus = {"gpus": {"default": 1, "choices": [1, 2]}}
+    stage.service.form = FormSettings.model_validate(FORM.model_dump() | gpus)
+    tell(stage, nodes=(node(gpus={}),))
+    assert "“spawner_form_gpus”" in at(await shown(stage), "berth-missing")
 
 
 async def test_the_form_is_in_the_language_of_the_reader(stage: Stage) -> None:
