@@ -19,7 +19,10 @@ ENTRIES = "return [...document.querySelectorAll(`#berth-${arguments[0]} option`)
 DISABLED = f"{ENTRIES}.filter(item => item.disabled).map(item => item.value)"
 # What a smaller cluster would have sent; the lab's nodes are all alike.
 SHRINK = """
-const place = document.getElementById("berth-form");
+// A copy: the script must not hear of changes twice.
+const page = document.getElementById("berth-form");
+const place = page.cloneNode(true);
+page.replaceWith(place);
 const rules = JSON.parse(place.dataset.rules);
 rules.shapes = [
   {cores: 4, memory: 1024, gpus: {}, reservations: []},
@@ -47,12 +50,12 @@ def said(browser: Window, identity: str) -> str:
 def small(browser: Window) -> Window:
     """The form of a cluster with two kinds of nodes: without GPUs and memory, and the other way round."""
     open_form(browser)
-    browser.script("localStorage.clear()")
-    browser.choose("GPU configuration", "No GPU")
+    browser.script(SHRINK, OPEN_TYPE, COURSE)
     browser.choose("Slurm reservation", "None")
+    browser.choose("Slurm account", "proj_a")
+    browser.choose("GPU configuration", "No GPU")
     browser.choose("Number of cores", "4")
     browser.choose("Memory", "1 GiB")
-    browser.script(SHRINK, OPEN_TYPE, COURSE)
     return browser
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.helper.client import Resources, Verdict
+from berth.helper.client import Verdict
 from berth.hub import reasons
 from berth.hub.text import Text, say
 
 if TYPE_CHECKING:
-    from berth.helper.client import EstimateResult, HelperClient
+    from berth.helper.client import EstimateResult, HelperClient, Resources
     from berth.hub.options import SessionOptions
     from berth.hub.snapshot import Snapshot
 
@@ -66,7 +66,7 @@ class Estimator:
         """Return an estimate, or a sentence why there is none; never raises, never waits for long."""
         if snapshot.jobs_part.error or snapshot.nodes_part.error:
             return Estimate(say("availability.unavailable"))
-        shape = resources(chosen)
+        shape = chosen.resources
         if known := self._known(user, shape):
             return known
         try:
@@ -101,19 +101,6 @@ class Estimator:
         self._kept = {key: entry for key, entry in self._kept.items() if entry[0] > since}
         entry = self._kept.get(("", shape)) or self._kept.get((user, shape))
         return entry[1] if entry else None
-
-
-def resources(chosen: SessionOptions) -> Resources:
-    """Return what Slurm sees of the options."""
-    return Resources(
-        account=chosen.account,
-        reservation=chosen.reservation,
-        cores=chosen.cores,
-        memory_mib=chosen.memory_mib,
-        gpus=chosen.gpus,
-        gpu_type=chosen.gpu_type,
-        minutes=chosen.minutes,
-    )
 
 
 def read(answer: EstimateResult, now: float) -> Estimate:

@@ -93,14 +93,14 @@ def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
             }
             for choice in offer.choices[name]
         ],
-        "limit": _limit(offer, page.values, name),
+        "limit": _limit(offer, offer.rules.possible(page.values), name),
         "default": offer.text(name, offer.defaults[name]),
         "waits": waits or "",
     }
 
 
 def _limit(offer: Offer, values: Mapping[str, str], name: str) -> Text | str:
-    if name not in AMOUNTS or not offer.choices[name]:
+    if name not in AMOUNTS:
         return ""
     if name == "gpus":
         fitting = (item.value for item in offer.choices[name])

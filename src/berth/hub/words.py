@@ -17,6 +17,10 @@ _EXACT: Final = 10 * _GIBIBYTE
 """From this size on, a tenth of a GiB is exact enough."""
 
 
+_MUCH: Final = 10 * 1024
+"""MiB from which nobody asks for single ones."""
+
+
 def duration(minutes: int) -> Text:
     """Return minutes in words: `1 hour 30 minutes`."""
     days, rest = divmod(minutes, 1440)
@@ -99,10 +103,10 @@ def amount_of(name: str, value: str) -> int:
 
 
 def shown(name: str, amount: int) -> str | Text:
-    """Return such a number for people."""
+    """Return such a number for people, as a limit: much memory is rounded down to whole GiB."""
     match name:
         case "memory":
-            return size(amount)
+            return size(amount if amount < _MUCH else amount // 1024 * 1024)
         case "time":
             return duration(amount)
         case _:

@@ -107,7 +107,7 @@ async def test_a_shape_is_asked_for_once_a_minute_by_whomever(monkeypatch: pytes
     estimator, helper = asking()
     first = await estimator.ask("alice", CHOSEN, SEEN)
     assert await estimator.ask("bob", CHOSEN, SEEN) == first
-    assert helper.asked == [("alice", estimate.resources(CHOSEN))]
+    assert helper.asked == [("alice", CHOSEN.resources)]
     await estimator.ask("alice", replace(CHOSEN, cores=2), SEEN)
     assert len(helper.asked) == 2
     monkeypatch.setattr(estimate, "KEPT_SECONDS", 0.0)

@@ -123,8 +123,8 @@
     window.history.replaceState(null, "", window.location.pathname + window.location.search);
   };
 
-  place.addEventListener("change", (event) => {
-    write(`berth-${event.target.name}-note`, "");
+  place.addEventListener("change", () => {
+    for (const name of Object.keys(menus)) write(`berth-${name}-note`, "");
     update();
   });
   window.addEventListener("hashchange", () => {
