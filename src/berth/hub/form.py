@@ -119,6 +119,7 @@ def _data(offer: Offer) -> dict[str, Any]:
     """Return what `static/form.js` needs: the rules, and its sentences."""
     return {
         **offer.rules.to_dict(),
+        "defaults": dict(offer.defaults),
         "texts": {
             "limit": str(say("form.limit", most="{most}")),
             "moved": str(say("form.moved", label="{label}", choice="{choice}")),
