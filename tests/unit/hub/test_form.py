@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from jupyterhub.handlers.pages import SpawnHandler
 
 from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions
+from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.history import PastSession
 from berth.hub.options import LABELS
 from berth.hub.settings import FormSettings, Links
@@ -224,6 +227,23 @@ async def test_a_partition_without_gpus_where_one_must_be_chosen_gets_a_sentence
     stage.service.form = FormSettings.model_validate(FORM.model_dump() | gpus)
     tell(stage, nodes=(node(gpus={}),))
     assert "“spawner_form_gpus”" in at(await shown(stage), "berth-missing")
+
+
+@pytest.mark.parametrize(("reader", "own"), [("alice", True), ("root", False)])
+async def test_who_reads_somebody_elses_form_gets_no_advice_about_the_own_accounts(
+    stage: Stage, reader: str, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    async def logged_in(self: SpawnHandler) -> None:
+        self._jupyterhub_user = SimpleNamespace(name=reader)
+
+    monkeypatch.setattr(SpawnHandler, "prepare", logged_in)
+    await SpawnPage.__new__(SpawnPage).prepare()
+    page = await shown(stage)
+    assert [page.find(id=f"berth-{name}") is not None for name in ("advice", "estimate")] == [own, own]
+    live = page.find(id="berth-live")
+    assert isinstance(live, Tag)
+    assert live["data-reservation"] == ("berth-reservation" if own else "")
+    assert page.select_one("#berth-form select")
 
 
 async def test_the_form_is_in_the_language_of_the_reader(stage: Stage) -> None:
