@@ -28,6 +28,8 @@ rules.shapes = [
   {cores: 4, memory: 1024, gpus: {}, reservations: []},
   {cores: 1, memory: 4000, gpus: {[arguments[0]]: 2}, reservations: [arguments[1]]},
 ];
+rules.sizes = {0: "0 MiB", 1024: "1 GiB", 4000: "4000 MiB"};
+rules.reservations[arguments[1]].time = {most: 120, text: "2 hours"};
 place.dataset.rules = JSON.stringify(rules);
 const script = document.createElement("script");
 script.src = document.querySelector("script[src*='form.js']").src + "&again";
@@ -78,6 +80,13 @@ def test_a_reservation_changes_what_can_be_had(small: Window) -> None:
     assert small.script(DISABLED, "account") == ["proj_a"]
     assert said(small, "berth-account-note") == "Slurm account is now proj_b."
     assert chosen(small, "cores") == "1"
+
+
+def test_what_is_taken_away_falls_back_to_the_default_as_on_the_server(small: Window) -> None:
+    small.choose("Time", "8 hours")
+    small.choose("Slurm reservation", COURSE)
+    assert chosen(small, "time") == "01:00:00"
+    assert "02:00:00" not in small.script(DISABLED, "time")
 
 
 def test_a_link_fills_in_over_the_login_and_starts_nothing(browser: Window, slurm: Slurm) -> None:

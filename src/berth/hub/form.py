@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,9 @@ GROUPS: Final = (
 """The fields in the order of the form, with the heading that they stand under."""
 AMOUNTS: Final = ("cores", "memory", "gpus", "time")
 """The fields whose choices are quantities."""
+
+reader: ContextVar[str] = ContextVar("berth_reader", default="")
+"""Who opened the page that is being answered; set by `berth.hub.handlers.spawn`."""
 
 _templates = Environment(
     loader=PackageLoader("berth.hub"),
@@ -54,13 +58,16 @@ class Page:
     estimate: Text | str = ""
     """When Slurm would start what was asked about; empty: nobody asked."""
     base_url: str = "/hub/"
+    own: bool = True
+    """Whether its user reads it. For others there is no advice and no estimate, which judge whoever asks."""
 
 
 def render(service: Service, offer: Offer, page: Page) -> str:
     """Return the HTML inside the form."""
     account = offer.rules.accounts.get(page.values["account"])
     now = time.time()
-    table = availability.table(service.collector.snapshot, page.values["reservation"] or None)
+    reservation = page.values["reservation"] if page.own else ""
+    table = availability.table(service.collector.snapshot, reservation or None)
     return _templates.get_template("form.html").render(
         labels=LABELS,
         groups=GROUPS,
@@ -119,6 +126,7 @@ def _data(offer: Offer) -> dict[str, Any]:
     """Return what `static/form.js` needs: the rules, and its sentences."""
     return {
         **offer.rules.to_dict(),
+        "defaults": dict(offer.defaults),
         "texts": {
             "limit": str(say("form.limit", most="{most}")),
             "moved": str(say("form.moved", label="{label}", choice="{choice}")),

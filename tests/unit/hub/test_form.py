@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import combinations
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from jupyterhub.handlers.pages import SpawnHandler
 
 from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
+from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.history import PastSession
 from berth.hub.options import LABELS
 from berth.hub.settings import FormSettings, Links
@@ -164,8 +167,30 @@ async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> No
     ]
     assert rules["accounts"]["proj_a"]["gpus"] == {"a100": 1}
     assert rules["accounts"]["proj_a"]["time"] == {"most": 480, "text": "8 hours"}
+    assert rules["defaults"]["gpus"] == "a100:1"
     assert rules["reservations"]["course"]["time"] == {"most": 60, "text": "1 hour"}
     assert page.select_one("#berth-memory option[value='1000M']")["data-amount"] == "1000"  # type: ignore[index]
+
+
+async def test_the_script_has_the_words_of_the_page_for_every_limit_of_memory(stage: Stage) -> None:
+    row = Association("alice", "proj_a", None, is_default=True, limits={("job", "mem"): 20_000})
+    nodes = (node(memory_mib=257_000), node(name="small", gpus={}, memory_mib=500))
+    tell(stage, nodes=nodes, associations=(row,))
+    page = await shown(stage)
+    place = page.find(id="berth-form")
+    assert isinstance(place, Tag)
+    sizes = json.loads(str(place["data-rules"]))["sizes"]
+    assert sizes == {"0": "0 MiB", "500": "500 MiB", "20000": "19 GiB", "257000": "250 GiB"}
+    assert f"At most {sizes['20000']} with these choices." in at(page, "berth-memory-hint")
+
+
+def test_a_size_is_never_said_to_be_more_than_it_is() -> None:
+    assert [words.size(size) for size in (257_000, 20_479, 20_480, 4000)] == [
+        "250.9 GiB",
+        "19.9 GiB",
+        "20 GiB",
+        "4000 MiB",
+    ]
 
 
 async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: Stage) -> None:
@@ -212,6 +237,23 @@ async def test_a_partition_without_gpus_where_one_must_be_chosen_gets_a_sentence
     stage.service.form = FormSettings.model_validate(FORM.model_dump() | gpus)
     tell(stage, nodes=(node(gpus={}),))
     assert "“spawner_form_gpus”" in at(await shown(stage), "berth-missing")
+
+
+@pytest.mark.parametrize(("reader", "own"), [("alice", True), ("root", False)])
+async def test_who_reads_somebody_elses_form_gets_no_advice_about_the_own_accounts(
+    stage: Stage, reader: str, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    async def logged_in(self: SpawnHandler) -> None:
+        self._jupyterhub_user = SimpleNamespace(name=reader)
+
+    monkeypatch.setattr(SpawnHandler, "prepare", logged_in)
+    await SpawnPage.__new__(SpawnPage).prepare()
+    page = await shown(stage)
+    assert [page.find(id=f"berth-{name}") is not None for name in ("advice", "estimate")] == [own, own]
+    live = page.find(id="berth-live")
+    assert isinstance(live, Tag)
+    assert live["data-reservation"] == ("berth-reservation" if own else "")
+    assert page.select_one("#berth-form select")
 
 
 async def test_the_form_is_in_the_language_of_the_reader(stage: Stage) -> None:
