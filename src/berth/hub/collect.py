@@ -28,6 +28,8 @@ RETRY_SECONDS = 5.0
 """Seconds until a question that was not answered is asked again."""
 WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
+SLOW_SECONDS = 1.0
+"""An answer that took longer is handed over at once, the others at the end of their round."""
 ACCOUNTS_INTERVAL = 60.0
 """Seconds between two readings of associations and QOS, which change rarely."""
 
@@ -65,6 +67,7 @@ class Collector:
     def __post_init__(self) -> None:
         """Nothing was asked yet: everything is due."""
         self._queue = _Kind(self.interval)
+        self._lookup = _Kind(0.0)
         self._nodes = _Kind(self.interval)
         self._accounts = _Kind(ACCOUNTS_INTERVAL)
         self._ends = Ends(self.timeout)
@@ -85,10 +88,19 @@ class Collector:
         document = await self._json(commands.jobs(self.partition))
         jobs = {job.job_id: job for job in records.parse_jobs(document)}
         self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
+
+    async def _ask_ends(self) -> None:
+        commands = await self._commands()
+        asked_at = time.time()
         # Whether there is accounting seldom changes: after the first time it is asked for with the accounts.
         controller = self.snapshot.controller or await self._ask_controller()
-        await self._ends.ask(commands, controller, self.watch, jobs)
-        self.snapshot = replace(self.snapshot, ended=self._ends.jobs, forgotten=self._ends.forgotten)
+        await self._ends.ask(commands, controller, self.watch, self.snapshot.jobs)
+        self.snapshot = replace(
+            self.snapshot,
+            ended=self._ends.jobs,
+            forgotten=self._ends.forgotten,
+            ends_part=Part(asked_at),
+        )
 
     async def _ask_controller(self) -> records.Controller:
         commands = await self._commands()
@@ -133,33 +145,42 @@ class Collector:
     ) -> bool:
         """Ask what is due (the queue at once when woken); return whether anything was asked.
 
-        Each answer is handed over before the next question: when Slurm is slow, nobody shall wait for all.
+        An answer that took long is handed over before the next question: nobody shall wait for all of them.
         """
         kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
             (self._queue, "jobs_part", self._ask_queue, woken),
+            # What the queue does not list is looked up after it, by a question with a pace of its own.
+            (self._lookup, "ends_part", self._ask_ends, False),
             (self._nodes, "nodes_part", self._ask_nodes, False),
             (self._accounts, "accounts_part", self._ask_accounts, False),
         )
-        asked = False
+        asked = handed = False
         for kind, part, ask, forced in kinds:
             started = time.monotonic()
-            if not forced and started < kind.due_at:
+            if (not forced and started < kind.due_at) or (kind is self._lookup and not asked):
                 continue
             asked = True
-            try:
-                await ask()
-            except Exception as error:  # an answer nobody thought of is none, and must not end the collector
-                if not isinstance(error, client.SlurmError):
-                    log.exception("An answer of Slurm cannot be used.")
-                unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
-                self.snapshot = replace(self.snapshot, **{part: unanswered})
-                kind.finished(started, failed=True)
-            else:
-                kind.finished(started, failed=False)
+            await self._attempt(kind, part, ask)
             self._count()
-            if hand_over is not None:
+            handed = hand_over is not None and time.monotonic() - started > SLOW_SECONDS
+            if hand_over is not None and handed:
                 await hand_over(self.snapshot)
+        if asked and not handed and hand_over is not None:
+            await hand_over(self.snapshot)
         return asked
+
+    async def _attempt(self, kind: _Kind, part: str, ask: Callable[[], Awaitable[None]]) -> None:
+        started = time.monotonic()
+        try:
+            await ask()
+        except Exception as error:  # an answer nobody thought of is none, and must not end the collector
+            if not isinstance(error, client.SlurmError):
+                log.exception("An answer of Slurm cannot be used.")
+            unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
+            self.snapshot = replace(self.snapshot, **{part: unanswered})
+            kind.finished(started, failed=True)
+        else:
+            kind.finished(started, failed=False)
 
     def _count(self) -> None:
         state = self.snapshot

@@ -32,6 +32,7 @@ class CollectorClient:
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watch = Watch()
+        self._listed: frozenset[int] = frozenset()
         self._changed = asyncio.Event()
         self.snapshot = Snapshot()
 
@@ -74,19 +75,22 @@ class CollectorClient:
 
     def _publish(self, snapshot: Snapshot) -> None:
         # A child that has just been started knows nothing yet of what an earlier one was told.
-        known = snapshot.over(self.snapshot)
-        if lost := self._vanished(known):
-            log.error(
-                "Slurm lists none of the %d jobs of sessions that it listed before; none is ended.", lost
-            )
-        self.snapshot = known
+        self.snapshot = snapshot.over(self.snapshot)
+        self._look_for_vanished()
         self.notify()
 
-    def _vanished(self, known: Snapshot) -> int:
-        """Return how many watched jobs were listed until now, if every one of them is gone without an end."""
-        listed = self._watch.job_ids & self.snapshot.jobs.keys()
-        left = {number for number in listed if number in known.jobs or number in known.ended}
-        return 0 if left or known.jobs_part.error else len(listed)
+    def _look_for_vanished(self) -> None:
+        """Raise the alarm when every watched job that was known is gone without an end."""
+        known = self.snapshot
+        if not known.searched_at:
+            return
+        listed = self._watch.job_ids & {*known.jobs, *known.ended, *known.forgotten}
+        lost = self._listed & self._watch.job_ids
+        if lost and not listed:
+            log.error(
+                "Slurm lists none of the %d jobs of sessions that it listed before; none is ended.", len(lost)
+            )
+        self._listed = listed
 
     async def _keep_running(self) -> None:
         while True:
@@ -97,8 +101,10 @@ class CollectorClient:
             except Exception:  # for example records of a newer version that was installed meanwhile
                 log.exception("The collector ended; it is started again.")
             # Whoever reads the last state must know that it is no longer refreshed.
-            unanswered = Part(error=ENDED)
-            self._publish(Snapshot(jobs_part=unanswered, nodes_part=unanswered, accounts_part=unanswered))
+            silent = Part(error=ENDED)
+            self._publish(
+                Snapshot(jobs_part=silent, ends_part=silent, nodes_part=silent, accounts_part=silent)
+            )
             await asyncio.sleep(RESTART_PAUSE)
 
     async def _run_child(self) -> None:

@@ -112,12 +112,9 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
         record.job_id = found.job_id
         service.update_watch()
     job = snapshot.job(record.job_id, record.job_name, item.user)
-    part = snapshot.jobs_part
-    never = (
-        record.job_id is None
-        and not part.error
-        and part.asked_at > record.requested_at + NEVER_SUBMITTED_SECONDS
-    )
+    # A hub that was away for hours has not looked for it meanwhile.
+    asked_for_since = max(record.requested_at, item.since)
+    never = record.job_id is None and snapshot.searched_at > asked_for_since + NEVER_SUBMITTED_SECONDS
     if never or (job is not None and job.ended):
         _forget(service, session, item, job)
         attempts.pop(record.nonce, None)

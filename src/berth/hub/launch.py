@@ -129,8 +129,7 @@ class Launch:
             if job := collector.snapshot.job_named(self.record.job_name, self.user):
                 self._queued(job.job_id)
                 return
-            part = collector.snapshot.jobs_part
-            if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
+            if collector.snapshot.searched_at > unanswered_at + SETTLE_SECONDS:
                 error = NeverQueued(say("session.lost"), reason="lost")
                 error.lost = True
                 raise error

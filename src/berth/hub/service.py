@@ -44,6 +44,8 @@ class Followed:
     record: SessionRecord
     abandoned: bool = False
     """Nobody waits for it any more: it is cancelled until its end is proven."""
+    since: float = field(default_factory=time.time)
+    """Unix time since which this hub follows it."""
 
 
 @dataclass

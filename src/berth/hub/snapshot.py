@@ -49,6 +49,8 @@ class Snapshot:
     openings: Openings = field(default_factory=Openings)
     """What is free, and for whom; counted by the child, as it takes a while on large clusters."""
     jobs_part: Part = Part()
+    ends_part: Part = Part()
+    """The answers about watched jobs that the queue did not list then."""
     nodes_part: Part = Part()
     accounts_part: Part = Part()
 
@@ -57,9 +59,10 @@ class Snapshot:
         known = self
         if not self.jobs_part.asked_at:
             part = replace(older.jobs_part, error=self.jobs_part.error or older.jobs_part.error)
-            known = replace(
-                known, jobs=older.jobs, ended=older.ended, forgotten=older.forgotten, jobs_part=part
-            )
+            known = replace(known, jobs=older.jobs, jobs_part=part)
+        if not self.ends_part.asked_at:
+            part = replace(older.ends_part, error=self.ends_part.error or older.ends_part.error)
+            known = replace(known, ended=older.ended, forgotten=older.forgotten, ends_part=part)
         if not self.nodes_part.asked_at:
             part = replace(older.nodes_part, error=self.nodes_part.error or older.nodes_part.error)
             known = replace(
@@ -80,6 +83,13 @@ class Snapshot:
                 accounts_part=part,
             )
         return known
+
+    @property
+    def searched_at(self) -> float:
+        """Unix time since which a job would be known, if there were one; 0.0 where an answer is missing."""
+        if self.jobs_part.error or self.ends_part.error:
+            return 0.0
+        return min(self.jobs_part.asked_at, self.ends_part.asked_at)
 
     def job(self, job_id: int | None, name: str, user: str) -> Job | None:
         """Return a job: from the queue, else from accounting, else None (not known).

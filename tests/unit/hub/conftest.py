@@ -60,6 +60,7 @@ class ScriptedCollector:
             jobs={item.job_id: self._named(item) for item in jobs},
             ended={item.job_id: self._named(item) for item in ended},
             jobs_part=Part(asked_at or self.snapshot.jobs_part.asked_at),
+            ends_part=Part(asked_at or self.snapshot.ends_part.asked_at),
         )
 
 

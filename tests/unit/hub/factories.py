@@ -99,6 +99,7 @@ def snapshot(**changes: Any) -> Snapshot:
             Association("bob", "proj_b", None, is_default=True, qos=("normal",)),
         ),
         jobs_part=Part(NOW),
+        ends_part=Part(NOW),
         nodes_part=Part(NOW),
         accounts_part=Part(NOW),
     )

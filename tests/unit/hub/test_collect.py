@@ -37,6 +37,7 @@ class Slurm:
         self.clock = 1000.0
         self.jobs = json.loads(self.read("squeue.json"))
         self.read_queue: str | None = None
+        self.refused = "nothing"
 
     def without_accounting(self, private: str = "none") -> None:
         recorded = (DATA / "slurm-24.11/config-without-accounting.txt").read_text(encoding="utf-8")
@@ -60,6 +61,8 @@ class Slurm:
         if self.down:
             raise client.SlurmUnavailable("Unable to contact slurm controller")
         words = " ".join(argv)
+        if self.refused in words:
+            raise client.SlurmUnavailable("no accounting")
         answers: list[tuple[str, Callable[[], str]]] = [
             ("squeue", lambda: json.dumps(self.jobs) if self.read_queue is None else self.read_queue),
             ("show node", lambda: self.read("nodes.json")),
@@ -143,23 +146,43 @@ async def test_an_answer_that_nobody_thought_of_changes_nothing(slurm: Slurm, an
     assert asking.snapshot.jobs_part.error
 
 
-async def test_each_answer_is_handed_over_before_the_next_question(slurm: Slurm) -> None:
-    handed: list[tuple[bool, bool, int]] = []
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize(("takes", "expected"), [(0.1, [1]), (2.0, [0, 0, 0, 1])], ids=["quick", "slow"])
+async def test_an_answer_that_took_long_is_handed_over_before_the_next_question(
+    slurm: Slurm, takes: float, expected: list[int]
+) -> None:
+    asked: list[int] = []
 
-    async def hand_over(snapshot: Snapshot) -> None:
-        parts = snapshot.jobs_part, snapshot.nodes_part
-        handed.append((parts[0].asked_at > 0, parts[1].asked_at > 0, slurm.count("show assoc")))
+    async def hand_over(_: Snapshot) -> None:
+        asked.append(slurm.count("show assoc"))
 
+    slurm.takes = takes
     await collector().round(woken=False, hand_over=hand_over)
-    assert handed == [(True, False, 0), (True, True, 0), (True, True, 1)]
+    assert asked == expected
+
+
+async def test_an_accounting_that_is_away_makes_nobody_doubt_the_queue(slurm: Slurm) -> None:
+    asking = collector()
+    asking.watch = Watch(job_ids=frozenset({999_999}))
+    slurm.refused = "sacct "
+    await asking.round(woken=False)
+    assert asking.snapshot.jobs
+    assert asking.snapshot.jobs_part.error == ""
+    assert "no accounting" in asking.snapshot.ends_part.error
+    assert asking.snapshot.searched_at == 0.0
+    slurm.refused = "nothing"
+    asking = collector()
+    await asking.round(woken=False)
+    assert asking.snapshot.searched_at > 0.0
 
 
 @pytest.mark.usefixtures("clock")
 async def test_a_slow_answer_delays_the_next_question(slurm: Slurm) -> None:
     asking = collector()
-    slurm.takes = 2.0
     await asking.round(woken=False)
-    assert asking.next_due > slurm.clock + 5.0
+    slurm.takes = 2.0
+    await asking.round(woken=True)
+    assert asking._queue.due_at == slurm.clock + 5.0 * 2.0
 
 
 @pytest.mark.usefixtures("clock")

@@ -15,6 +15,8 @@ from tests.unit.hub.factories import HUB, NOW, job
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from berth.slurm.records import Job
+
 
 @pytest.fixture
 async def client(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[CollectorClient]:
@@ -38,20 +40,30 @@ async def test_a_child_that_cannot_run_is_told_to_whoever_reads_the_last_state(
     assert client.snapshot.jobs_part == Part(NOW + 1)
 
 
+def looked(*jobs: Job, ended: tuple[Job, ...] = (), error: str = "") -> Snapshot:
+    return Snapshot(
+        jobs={item.job_id: item for item in jobs},
+        ended={item.job_id: item for item in ended},
+        jobs_part=Part(NOW),
+        ends_part=Part(NOW, error),
+    )
+
+
 @pytest.mark.parametrize(
     ("then", "alarms"),
     [
-        (Snapshot(jobs_part=Part(NOW + 1)), 1),
-        (Snapshot(jobs={8: job(job_id=8)}, jobs_part=Part(NOW + 1)), 0),
-        (Snapshot(ended={7: job(), 8: job(job_id=8)}, jobs_part=Part(NOW + 1)), 0),
-        (Snapshot(jobs_part=Part(0, "no answer")), 0),
+        (looked(), 1),
+        (looked(job(job_id=8)), 0),
+        (looked(ended=(job(), job(job_id=8))), 0),
+        (looked(error="no answer"), 0),
     ],
-    ids=["all gone", "one left", "all ended", "not answered"],
+    ids=["all gone", "one left", "all ended", "not looked up"],
 )
 def test_the_alarm_is_raised_when_all_sessions_vanish_at_once(
     client: CollectorClient, caplog: pytest.LogCaptureFixture, then: Snapshot, alarms: int
 ) -> None:
     client.set_watch(Watch(job_ids=frozenset({7, 8})))
-    client._publish(Snapshot(jobs={7: job(), 8: job(job_id=8)}, jobs_part=Part(NOW)))
+    client._publish(looked(job(), job(job_id=8)))
+    client._publish(then)
     client._publish(then)
     assert caplog.text.count("none of the 2 jobs") == alarms
