@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from berth.hub import pipe
 from berth.hub.ends import Ends
+from berth.hub.pace import Kind
 from berth.hub.snapshot import Part, Snapshot, Watch
 from berth.slurm import client, openings, records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-BACK_OFF = 5.0
-"""A round starts no earlier than this many times the duration of the last one of its kind."""
-RETRY_SECONDS = 5.0
-"""Seconds until a question that was not answered is asked again."""
 WAKE_INTERVAL = 1.0
 """Seconds between two rounds that were asked for by a wake-up."""
 SLOW_SECONDS = 1.0
@@ -34,23 +31,6 @@ ACCOUNTS_INTERVAL = 60.0
 """Seconds between two readings of associations and QOS, which change rarely."""
 
 log = logging.getLogger("berth.collect")
-
-
-@dataclass
-class _Kind:
-    """One kind of question: when it is due, and how long the last one took."""
-
-    interval: float
-    due_at: float = 0.0
-    failed: bool = False
-
-    def finished(self, started: float, *, failed: bool) -> None:
-        now = time.monotonic()
-        # How long a question without an answer took says nothing about the load of asking. Nor does the first
-        # answer after it: Slurm was just coming back, and its nodes may not all have come back yet.
-        pause = RETRY_SECONDS if failed or self.failed else BACK_OFF * (now - started)
-        self.due_at = now + max(self.interval, pause)
-        self.failed = failed
 
 
 @dataclass
@@ -66,10 +46,10 @@ class Collector:
 
     def __post_init__(self) -> None:
         """Nothing was asked yet: everything is due."""
-        self._queue = _Kind(self.interval)
-        self._lookup = _Kind(0.0)
-        self._nodes = _Kind(self.interval)
-        self._accounts = _Kind(ACCOUNTS_INTERVAL)
+        self._queue = Kind(self.interval)
+        self._lookup = Kind(0.0)
+        self._nodes = Kind(self.interval)
+        self._accounts = Kind(ACCOUNTS_INTERVAL)
         self._ends = Ends(self.timeout)
         self._connected: client.Commands | None = None
 
@@ -147,7 +127,7 @@ class Collector:
 
         An answer that took long is handed over before the next question: nobody shall wait for all of them.
         """
-        kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
+        kinds: tuple[tuple[Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
             (self._queue, "jobs_part", self._ask_queue, woken),
             # What the queue does not list is looked up after it, by a question with a pace of its own.
             (self._lookup, "ends_part", self._ask_ends, False),
@@ -169,7 +149,7 @@ class Collector:
             await hand_over(self.snapshot)
         return asked
 
-    async def _attempt(self, kind: _Kind, part: str, ask: Callable[[], Awaitable[None]]) -> None:
+    async def _attempt(self, kind: Kind, part: str, ask: Callable[[], Awaitable[None]]) -> None:
         started = time.monotonic()
         try:
             await ask()
@@ -178,9 +158,9 @@ class Collector:
                 log.exception("An answer of Slurm cannot be used.")
             unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
             self.snapshot = replace(self.snapshot, **{part: unanswered})
-            kind.finished(started, failed=True)
+            kind.finished(started, time.monotonic(), failed=True)
         else:
-            kind.finished(started, failed=False)
+            kind.finished(started, time.monotonic(), failed=False)
 
     def _count(self) -> None:
         state = self.snapshot
@@ -210,11 +190,16 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
             else:
                 woken.set()
 
+    async def beat() -> None:
+        while True:
+            pipe.send(writer, pipe.BEAT)
+            await asyncio.sleep(pipe.BEAT_SECONDS)
+
     async def hand_over(snapshot: Snapshot) -> None:
         pipe.send(writer, snapshot)
         await writer.drain()
 
-    listener = asyncio.create_task(listen())
+    listener, beating = asyncio.create_task(listen()), asyncio.create_task(beat())
     while not listener.done():
         started = time.monotonic()
         was_woken = woken.is_set()
@@ -223,6 +208,7 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
         pause = asyncio.create_task(_until_due(collector, woken, started + WAKE_INTERVAL))
         await asyncio.wait({pause, listener}, return_when=asyncio.FIRST_COMPLETED)
         pause.cancel()
+    beating.cancel()
 
 
 async def _until_due(collector: Collector, woken: asyncio.Event, not_before: float) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.hub import collect, explain, pipe
+from berth.hub import collect, explain, pace, pipe
 from berth.hub.snapshot import Snapshot, Watch
 from berth.slurm import client
 
@@ -199,7 +199,7 @@ async def test_the_first_answer_after_an_outage_is_soon_followed_by_another_howe
     assert asking.snapshot.nodes
     slurm.takes = 0.0
     slurm.asked.clear()
-    slurm.clock += collect.RETRY_SECONDS
+    slurm.clock += pace.RETRY_SECONDS
     assert await asking.round(woken=False)
     assert slurm.count("show node") == 1
 
