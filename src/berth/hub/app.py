@@ -133,8 +133,9 @@ class BerthHub(JupyterHub):
         future.add_done_callback(done)
 
     async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
-        # Where a session served that was requeued, or whose hub was killed, somebody else may serve now.
-        await self.proxy.delete_user(user, spawner.name)
+        if spawner.record is not None and spawner.record.restarts:
+            # Where a session served before it was requeued, somebody else may serve now.
+            await self.proxy.delete_user(user, spawner.name)
         try:
             address, port = await spawner.finish_start()
         except Exception as error:

@@ -204,9 +204,14 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
         pipe.send(writer, update)
         await writer.drain()
 
+    async def beat() -> None:
+        while True:
+            pipe.send(writer, pipe.BEAT)
+            await asyncio.sleep(pipe.BEAT_SECONDS)
+
     tasks = [
         asyncio.create_task(work)
-        for work in (listen(), *(collector.keep_asking(lane, hand_over) for lane in collector.lanes))
+        for work in (listen(), beat(), *(collector.keep_asking(lane, hand_over) for lane in collector.lanes))
     ]
     done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in others:

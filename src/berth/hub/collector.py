@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 RESTART_PAUSE = 2.0
 """Seconds before a child that ended is started again."""
+SILENCE_SECONDS = 6 * pipe.BEAT_SECONDS
+"""A child from which nothing was heard for so long hangs: it is ended and started again."""
 STREAM_LIMIT = 64 * 1024 * 1024
 ENDED = "The program that asks Slurm ended; it is started again."
 """The error of every part of a snapshot until a new child has answered."""
@@ -100,7 +102,7 @@ class CollectorClient:
             try:
                 await self._run_child()
             except (OSError, asyncio.IncompleteReadError) as error:
-                log.warning("The collector ended (%s); it is started again.", error)
+                log.warning("The collector ended (%r); it is started again.", error)
             except Exception:  # for example records of a newer version that was installed meanwhile
                 log.exception("The collector ended; it is started again.")
             # Whoever reads the last state must know that it is no longer refreshed.
@@ -129,9 +131,11 @@ class CollectorClient:
         self._send(self._watch)
         try:
             while True:
-                self._publish(await pipe.receive(child.stdout))
+                message = await asyncio.wait_for(pipe.receive(child.stdout), SILENCE_SECONDS)
+                if isinstance(message, Update):
+                    self._publish(message)
         finally:
             self._writer = None
             with contextlib.suppress(ProcessLookupError):
-                child.terminate()
+                child.kill()  # one that hangs would not hear anything else
             await child.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tests.unit.hub.factories import HUB, NOW, job
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from berth.slurm.records import Job
 
@@ -43,6 +45,22 @@ async def test_a_child_that_cannot_run_is_told_to_whoever_reads_the_last_state(
     client._publish(queue(asked_at=NOW + 1))
     assert client.snapshot.jobs_part == Part(NOW + 1)
     assert client.snapshot.jobs == {}
+
+
+async def test_a_child_that_hangs_is_ended_and_started_again(
+    client: CollectorClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    script = tmp_path / "hangs"
+    script.write_text(f"#!/bin/sh\necho $$ >> {started}\nkill -STOP $$\n", encoding="utf-8")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+    monkeypatch.setattr(collector, "SILENCE_SECONDS", 0.2)
+    client.start()
+    async with asyncio.timeout(10):
+        while not started.exists() or len(started.read_text(encoding="utf-8").split()) < 2:
+            await client.changed(0.05)
+    assert client.snapshot.jobs_part.error == collector.ENDED
 
 
 @pytest.mark.parametrize(
