@@ -140,6 +140,6 @@ def _data(offer: Offer) -> dict[str, Any]:
 
 
 def _most_memory(rules: Rules) -> set[int]:
-    """Return every size (MiB) that may be the most memory, which the script shows in the words of the page."""
+    """Return every size (MiB) that may be the most memory, for the script to show in the same words."""
     allowed = {item.enforced.most(qos.MEMORY) for item in rules.accounts.values()}
     return {0, *(shape.memory_mib for shape in rules.shapes), *(most for most in allowed if most is not None)}
