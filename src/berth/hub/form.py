@@ -13,11 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from berth.hub import availability, words
 from berth.hub.labels import LABELS
 from berth.hub.text import say
+from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.options import Offer
+    from berth.hub.rules import Rules
     from berth.hub.service import Service
     from berth.hub.text import Text
 
@@ -127,6 +129,7 @@ def _data(offer: Offer) -> dict[str, Any]:
     return {
         **offer.rules.to_dict(),
         "defaults": dict(offer.defaults),
+        "sizes": {most: str(words.shown("memory", most)) for most in sorted(_most_memory(offer.rules))},
         "texts": {
             "limit": str(say("form.limit", most="{most}")),
             "moved": str(say("form.moved", label="{label}", choice="{choice}")),
@@ -134,3 +137,9 @@ def _data(offer: Offer) -> dict[str, Any]:
             "unknown": str(say("form.no_choice", label="{label}", value="{value}")),
         },
     }
+
+
+def _most_memory(rules: Rules) -> set[int]:
+    """Return every size (MiB) that may be the most memory, for the script to show in the same words."""
+    allowed = {item.enforced.most(qos.MEMORY) for item in rules.accounts.values()}
+    return {0, *(shape.memory_mib for shape in rules.shapes), *(most for most in allowed if most is not None)}

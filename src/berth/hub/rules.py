@@ -217,16 +217,6 @@ class Rules:
                 }
                 for name, item in self.reservations.items()
             },
-            "sizes": {most: str(words.shown("memory", most)) for most in sorted(self._most_memory())},
-        }
-
-    def _most_memory(self) -> set[int]:
-        """Return every size (MiB) that `most` may give, which the page shows in the same words."""
-        allowed = {item.enforced.most(qos.MEMORY) for item in self.accounts.values()}
-        return {
-            0,
-            *(shape.memory_mib for shape in self.shapes),
-            *(most for most in allowed if most is not None),
         }
 
 
