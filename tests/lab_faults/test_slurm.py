@@ -269,4 +269,5 @@ def test_a_session_that_an_operator_requeues_all_the_same_starts_again_under_its
         alice.wait_ready(90)
         assert session_jobs(slurm, "alice") == [session.job_id]
         settled(login, slurm, alice)
-        assert alice.lab("GET", "kernels").json() == []
+        alice.open_session().raise_for_status()
+        assert alice.lab("GET", "kernels").raise_for_status().json() == []
