@@ -61,7 +61,10 @@ def test_the_form_offers_what_slurm_has_for_this_user(newcomer: Visitor, bob: Vi
     assert form.label("Slurm reservation").choices == ("", COURSE)
     gpus = [f"{kind}:{number + 1}" for kind, most in GPU_TYPES.items() for number in range(most)]
     assert form.label("GPU configuration").choices == ("0", *gpus)
-    assert f"At most {max(node.cpus for node in CLUSTER)} on one node" in form.label("Number of cores").hint
+    kind, _, count = form.label("GPU configuration").chosen.rpartition(":")
+    fitting = [node for node in CLUSTER if len(node.devices.get(kind, ())) >= int(count)]
+    most = max(node.cpus for node in fitting)
+    assert f"At most {most} with these choices." in form.label("Number of cores").hint
     assert form.label("User interface").choices == ("lab",)
     assert len(form.label("Backend environment").choices) >= 1
     assert pages.form(bob.form_page(), "spawn_form").label("Slurm account").choices == ("proj_b",)

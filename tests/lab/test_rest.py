@@ -100,7 +100,8 @@ def test_sentences_come_in_the_language_that_is_asked_for_and_the_journal_has_en
     since = login.run("date", "--utc", "+%Y-%m-%d %H:%M:%S UTC")
     answer = alice.hub("POST", "users/alice/server", json={"cores": "9"}, headers={"Accept-Language": "it"})
     assert answer.status_code == 400
-    assert answer.json()["problems"] == {"cores": "Numero di core: «9» non è tra le scelte disponibili."}
+    sentence = "Numero di core: «9» non è tra le scelte disponibili. La più alta è 4."
+    assert answer.json()["problems"] == {"cores": sentence}
     journal = login.journal(since, "berth-hub")
     assert "Number of cores: “9” is not one of the choices." in journal
     assert "non è tra le scelte" not in journal

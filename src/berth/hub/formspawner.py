@@ -80,7 +80,7 @@ class FormSpawner(SlurmSpawner):
         if problems:  # as it was sent: its user reads what to change
             values, _ = offer.clean(typed)
         else:
-            values, notes = fitting(offer, {**self._last_choice(), **typed})
+            values, notes = fitting(offer, self._last_choice(), typed)
         page = form.Page(
             values=values,
             problems=problems,
@@ -88,6 +88,7 @@ class FormSpawner(SlurmSpawner):
             last_end=self.last_end,
             estimate=estimate,
             base_url=self.hub.base_url,
+            own=form.reader.get() in {"", self.user.name},
         )
         return form.render(self.service, offer, page)
 
@@ -124,17 +125,25 @@ class FormSpawner(SlurmSpawner):
         raise LinkOnlyFillsError
 
 
-def fitting(offer: Offer, wanted: dict[str, Any]) -> tuple[dict[str, str], dict[str, Text]]:
-    """Return values that can be had, as near to `wanted` as can be, and a word about each that is another."""
-    values, wrong = offer.clean(wanted)
+def fitting(
+    offer: Offer, last: dict[str, Any], asked: dict[str, Any]
+) -> tuple[dict[str, str], dict[str, Text]]:
+    """Return values that can be had, and a word about each that is another than its user wants.
+
+    `last` is what was chosen the last time, `asked` what goes before it: the values of a link.
+    """
+    values, wrong = offer.clean({**last, **asked})
+    if offer.missing is not None:
+        return values, {}
+    settled, changed = offer.settled(values)
     notes: dict[str, Text] = {}
-    for name in LABELS:
-        value = wanted.get(name)
-        if name in wrong and isinstance(value, str):
-            chosen = offer.text(name, values[name])
-            notes[name] = say("form.stale", label=LABELS[name], value=options.printable(value), choice=chosen)
-    if offer.missing is None and all(offer.choices.values()):
-        values, changed = offer.settled(values)
-        for name, sentence in changed.items():
-            notes[name] = say("form.adapted", sentence=sentence, choice=offer.text(name, values[name]))
-    return values, notes
+    for name, label in LABELS.items():
+        sentence, chosen = wrong.get(name) or changed.get(name), offer.text(name, settled[name])
+        if sentence is None:
+            continue
+        notes[name] = say("form.adapted", sentence=sentence, choice=chosen)
+        if name in wrong and name not in asked:
+            notes[name] = say("form.stale", label=label, value=options.printable(last[name]), choice=chosen)
+        elif name not in wrong and settled[name] == values[name]:
+            notes[name] = sentence
+    return settled, notes

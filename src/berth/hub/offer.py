@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from berth.hub import words
+from berth.hub.labels import LABELS, RESOURCES
 from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
 from berth.hub.rules import Rules
 from berth.hub.text import say
-from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,12 +77,23 @@ def compute(
         releases=tuple(releases),
         hints=_hints(snapshot, accounts),
         rules=rules,
-        missing=obstacle(person.name, person.groups, snapshot)
-        or (None if releases else say("form.no_release")),
+        missing=obstacle(person.name, person.groups, snapshot) or _nothing(choices),
     )
-    if not all(choices.values()):
-        return offer
-    return replace(offer, defaults=offer.settled(offer.defaults)[0])
+    return offer if offer.missing else replace(offer, defaults=offer.settled(offer.defaults)[0])
+
+
+def _nothing(choices: Mapping[str, Sequence[Choice]]) -> Text | None:
+    """Return a sentence when a field has no choice at all, else None: then there is no form."""
+    if not choices["release"]:
+        return say("form.no_release")
+    return next(
+        (
+            say("form.nothing", label=LABELS[name], setting=f"spawner_form_{name}")
+            for name, entries in choices.items()
+            if not entries
+        ),
+        None,
+    )
 
 
 def _default(entries: Sequence[Choice], wanted: str) -> str:
@@ -95,18 +106,15 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
 
 def _any(rules: Rules, name: str, amount: int) -> bool:
     """Tell whether some node has so much, and some account allows it."""
-    resource = {"cores": qos.CPU, "memory": qos.MEMORY}.get(name)
+    resource = RESOURCES.get(name)
     allowed = [
         item.enforced.most(resource) if resource else item.enforced.minutes
         for item in rules.accounts.values()
     ]
-    has = {
-        "cores": [shape.cores for shape in rules.shapes],
-        "memory": [shape.memory_mib for shape in rules.shapes],
-    }
-    return any(limit is None or amount <= limit for limit in allowed or [None]) and (
-        name not in has or not rules.shapes or amount <= max(has[name])
-    )
+    if not any(limit is None or amount <= limit for limit in allowed or [None]):
+        return False
+    has = [shape.cores if name == "cores" else shape.memory_mib for shape in rules.shapes]
+    return name == "time" or not has or amount <= max(has)
 
 
 def _gpus(rules: Rules, settings: FormSettings) -> tuple[Choice, ...]:
@@ -162,7 +170,7 @@ def release_text(release: Release) -> str:
 
 def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choice, ...]:
     entries = (Choice(item.name, _reservation_text(item, now)) for item in reservations)
-    return (Choice(NO_RESERVATION, say("form.none")), *entries)
+    return (Choice(NO_RESERVATION, say("form.no_reservation")), *entries)
 
 
 def _reservation_text(reservation: Reservation, now: float) -> Text | str:

@@ -11,11 +11,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.helper.client import Resources
 from berth.hub import words
 from berth.hub.labels import LABELS
 from berth.hub.rules import ORDER
 from berth.hub.text import ENGLISH, say
 from berth.slurm import units
+from berth.slurm.capacity import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +41,8 @@ NO_RESERVATION: Final = ""
 NO_ACCOUNT: Final = ""
 MAX_LENGTH: Final = 128
 """Characters of one value; no name that Slurm accepts here is longer."""
+RISING: Final = frozenset({"cores", "memory", "time"})
+"""The fields whose choices are quantities, the highest last."""
 SHOWN_LENGTH: Final = 40
 """Characters of a rejected value that a sentence repeats."""
 
@@ -65,20 +69,28 @@ class Choice:
     text: Text | str
 
 
-@dataclass(frozen=True)
-class SessionOptions:
-    """Validated options of one session, in the units that sbatch gets."""
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions(Request):
+    """Validated options of one session: what it asks for on a node, who is charged, and what it runs."""
 
-    reservation: str | None
+    minutes: int
     account: str | None
     """None where accounting is inactive, or where users may do without."""
-    cores: int
-    memory_mib: int
-    gpus: int
-    gpu_type: str | None
-    minutes: int
     release: Release
     interface: str
+
+    @property
+    def resources(self) -> Resources:
+        """What Slurm sees of them."""
+        return Resources(
+            account=self.account,
+            reservation=self.reservation,
+            cores=self.cores,
+            memory_mib=self.memory_mib,
+            gpus=self.gpus,
+            gpu_type=self.gpu_type,
+            minutes=self.minutes,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,9 +116,6 @@ class Offer:
         values, problems = self.clean(raw)
         if self.missing is not None:
             problems.setdefault("account", self.missing)
-        for name, label in LABELS.items():
-            if not self.choices[name]:
-                problems.setdefault(name, say("form.nothing", label=label))
         problems = problems or self.rules.problems(values)
         if problems:
             raise OptionsError(problems)
@@ -136,10 +145,16 @@ class Offer:
             if not isinstance(text, str) or len(text) > MAX_LENGTH:
                 problems[name] = say("form.one_text", label=label)
             elif all(text != choice.value for choice in self.choices[name]):
-                problems[name] = say("form.no_choice", label=label, value=printable(text))
+                problems[name] = self._no_choice(name, printable(text))
             else:
                 values[name] = text
         return values, problems
+
+    def _no_choice(self, name: str, value: str) -> Text:
+        if name in RISING and self.choices[name]:
+            highest = self.choices[name][-1].text
+            return say("form.no_choice_highest", label=LABELS[name], value=value, highest=highest)
+        return say("form.no_choice", label=LABELS[name], value=value)
 
     def settled(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, Text]]:
         """Return values that can be had together, near to these, and what was wrong with the others.

@@ -17,6 +17,10 @@ _EXACT: Final = 10 * _GIBIBYTE
 """From this size on, a tenth of a GiB is exact enough."""
 
 
+_MUCH: Final = 10 * 1024
+"""MiB from which nobody asks for single ones."""
+
+
 def duration(minutes: int) -> Text:
     """Return minutes in words: `1 hour 30 minutes`."""
     days, rest = divmod(minutes, 1440)
@@ -66,10 +70,11 @@ def moment(when: float, now: float) -> str:
 
 
 def size(mebibytes: int) -> str:
-    """Return a number of mebibytes: `8 GiB`, `500 MiB`."""
+    """Return a number of mebibytes, never more than there are: `8 GiB`, `19.5 GiB`, `500 MiB`."""
     if mebibytes and mebibytes % _GIBIBYTE == 0:
         return f"{mebibytes // _GIBIBYTE} GiB"
-    return f"{mebibytes / _GIBIBYTE:.1f} GiB" if mebibytes >= _EXACT else f"{mebibytes} MiB"
+    whole, tenth = divmod(mebibytes * 10 // _GIBIBYTE, 10)
+    return f"{whole}.{tenth} GiB" if mebibytes >= _EXACT else f"{mebibytes} MiB"
 
 
 def gpus(gpu_type: str, count: int) -> Text:
@@ -99,10 +104,10 @@ def amount_of(name: str, value: str) -> int:
 
 
 def shown(name: str, amount: int) -> str | Text:
-    """Return such a number for people."""
+    """Return such a number for people, as a limit: much memory is rounded down to whole GiB."""
     match name:
         case "memory":
-            return size(amount)
+            return size(amount if amount < _MUCH else amount // 1024 * 1024)
         case "time":
             return duration(amount)
         case _:

@@ -76,7 +76,7 @@ def test_a_reservation_leaves_its_nodes_its_accounts_and_its_time() -> None:
     assert found == {
         "account": "Slurm account: the reservation “course” is not for proj_a. "
         "Choose proj_b, or no reservation.",
-        "gpus": "GPU configuration: no node of the reservation “course” has 1 a100 GPU. Choose fewer.",
+        "gpus": "GPU configuration: no node of the reservation “course” has 1 a100 GPU. Choose others.",
         "time": "Time: at most 45 minutes; the reservation “course” lasts no longer. Ask for less.",
     }
 
@@ -159,6 +159,14 @@ def test_a_full_queue_is_found_before_slurm_refuses() -> None:
     full = limited(Qos("normal", limits={("user", "submit"): 1}), jobs={7: job()})
     assert "1 job in Slurm's queue" in problems(offer_of(full))["account"]
     assert problems(offer_of(replace(full, jobs={}))) == {}
+
+
+def test_a_field_without_any_choice_is_said_and_there_is_no_form() -> None:
+    shortest = limited(Qos("normal", limits={("job", "wall"): 10}))
+    missing = str(offer_of(shortest).missing)
+    assert missing.startswith("Time: nothing can be chosen at the moment")
+    assert "smaller choices to “spawner_form_time”" in missing
+    assert "nothing can be chosen" in problems(offer_of(shortest))["account"]
 
 
 def test_limits_of_jobs_may_be_those_of_one_account() -> None:
