@@ -265,6 +265,7 @@ def test_a_session_that_an_operator_requeues_all_the_same_starts_again_under_its
         assert "back into the queue" in page
         until(lambda: slurm.state(session.job_id) == "PENDING", "a job that waits", 60)
         login.run("scontrol", "release", str(session.job_id))
+        login.run("scontrol", "update", job, "StartTime=now")  # a requeued job waits two minutes
         alice.wait_ready(90)
         assert session_jobs(slurm, "alice") == [session.job_id]
         settled(login, slurm, alice)
