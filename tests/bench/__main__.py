@@ -18,7 +18,7 @@ from tests.bench import form, hubs, install, loop, page, queries, stage, start
 
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
 PARTS: Final = {"start": start, "queries": queries, "form": form, "loop": loop}
-SHARE: Final = {"start": 1, "queries": 5, "form": 2, "loop": 2}
+SHARE: Final = {"start": 1, "queries": 5, "form": 3, "loop": 3}
 """One round of a part for so many of ROUNDS: the longer a round takes and the less it varies, the fewer."""
 
 

@@ -18,7 +18,7 @@ from tests.bench.stage import STATES, USERS, slurmctld
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tests.bench.hubs import Hub
+    from tests.bench.hub import Hub
 
 TITLE: Final = "The form while fifty others read it"
 READERS: Final = USERS[1:]
@@ -30,8 +30,8 @@ ENOUGH: Final = 20
 """Fewer openings than this say nothing about one in twenty."""
 NOTES: Final = f"""
 - p50, p95: milliseconds until one more user has the form, who opens it again and again for
-  {WINDOW_SECONDS:g} s, while {len(READERS)} others open it every {EVERY_SECONDS:g} s (and listen to its
-  event stream, where it has one).
+  {WINDOW_SECONDS:g} s, while {len(READERS)} others open it every {EVERY_SECONDS:g} s (and do what
+  its scripts do: listen to its event stream, ask for advice).
 - stopped: slurmctld got SIGSTOP, its port is open and nobody answers; dead: it does not run.
 - failed: of the user's openings, those that gave no form, and the median of the seconds until that was clear.
   Without an answer within {TIMEOUT_SECONDS:g} s an opening failed.

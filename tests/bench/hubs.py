@@ -1,115 +1,24 @@
-"""The hubs that are measured, and how all of them are asked alike: log in, start, look, stop."""
+"""The three hubs that are measured, running: Berth's own, and two peers as units of the login node."""
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import httpx
 
+from tests.bench.hub import Hub, Wish
 from tests.bench.install import PREFIX, REMOTE
-from tests.bench.stage import ACCOUNT, ANSWER_SECONDS, MEMORY, login
-from tests.lab.cluster import COURSE, PARTITION
+from tests.bench.stage import ACCOUNT, ANSWER_SECONDS, login
+from tests.lab.cluster import PARTITION
 from tests.lab.machines import lab
-from tests.lab.visitor import Visitor, trust
-from tests.lab.waiting import TooLateError, until
+from tests.lab.visitor import trust
+from tests.lab.waiting import until
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-
-AT_A_TIME: Final = 30
-"""How many sessions are asked for, or stopped, at the same time."""
-REQUEST_SECONDS: Final = 120.0
-"""How long a hub with that many requests may take for one."""
-START_SECONDS: Final = 240.0
-FAILURES: Final = (httpx.HTTPError, RuntimeError, TimeoutError, TooLateError)
-"""What a measurement notes in its table, instead of being ended by it."""
-
-
-def reason(error: BaseException) -> str:
-    """Why something failed, in one line."""
-    return (str(error) or type(error).__name__).splitlines()[0]
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a session is asked for. Memory in Slurm's notation."""
-
-    memory: str = "1G"
-    reservation: str = ""
-    stand_in: bool = False
-    """Whether a few lines of Python will do for the server, where the hub lets us choose."""
-
-
-@dataclass
-class Hub:
-    """One hub under test."""
-
-    name: str
-    url: str
-    port: int
-    """Its own port on the login node, behind its proxy."""
-    owners: frozenset[str]
-    """Whose queries to Slurm are the hub's, besides those in the name of its users."""
-    page: str
-    """What a user opens in order to start a session: the form, where there is one."""
-    options: Callable[[Wish], dict[str, str]]
-    password: str
-    trust: ssl.SSLContext
-    stream: str = ""
-    """The event stream that the form's page listens to."""
-    _visitors: dict[str, Visitor] = field(default_factory=dict)
-
-    def visitor(self, user: str) -> Visitor:
-        """The user, logged in."""
-        if user not in self._visitors:
-            visitor = Visitor(user, self.trust, self.url)
-            visitor.log_in(self.password).raise_for_status()
-            self._visitors[user] = visitor
-        return self._visitors[user]
-
-    def request(self, user: str, wish: Wish) -> None:
-        """Ask for a session; the hub answers when it is ready, or else after some seconds."""
-        visitor = self.visitor(user)
-        chosen = self.options(wish)
-        visitor.hub("POST", f"users/{user}/server", json=chosen, timeout=REQUEST_SECONDS).raise_for_status()
-
-    def start(self, wishes: Mapping[str, Wish], *, ready: bool = True) -> None:
-        """Have a session of each user; wait until they are ready, or only until all were asked for."""
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            list(pool.map(lambda item: self.request(*item), wishes.items()))
-        if ready:
-            until(lambda: all(map(self._ready, wishes)), f"ready sessions at {self.name}", START_SECONDS)
-
-    def _ready(self, user: str) -> bool:
-        server = self.visitor(user).server()
-        if server is None:
-            raise RuntimeError(f"{self.name}: the start of {user} failed")
-        return bool(server["ready"])
-
-    def stop(self, users: Iterable[str]) -> None:
-        """End the sessions of users, whatever their state, and wait until the hub says that they are gone."""
-        names = tuple(users)
-        with ThreadPoolExecutor(AT_A_TIME) as pool:
-            list(pool.map(self._stop, names))
-        until(
-            lambda: all(self.visitor(user).server() is None for user in names),
-            f"ended sessions at {self.name}",
-            ANSWER_SECONDS,
-        )
-
-    def _stop(self, user: str) -> None:
-        if self.visitor(user).server() is not None:
-            self.visitor(user).hub("DELETE", f"users/{user}/server", timeout=REQUEST_SECONDS)
-
-    def close(self) -> None:
-        """Close all connections."""
-        for visitor in self._visitors.values():
-            visitor.http.close()
+    from collections.abc import Iterator
 
 
 @contextmanager
@@ -130,6 +39,7 @@ def berth(password: str) -> Iterator[Hub]:
         password=password,
         trust=trust(),
         stream="/hub/berth/api/availability",
+        script=f"/hub/berth/api/advice?{urlencode(options(Wish()))}",
     )
     with _running(hub):
         yield hub
@@ -240,10 +150,3 @@ def _proxy_command() -> str:
     words = machine.run("ps", "-o", "args=", "-p", machine.property("berth-proxy", "MainPID")).split()
     node, script = words[0], next(word for word in words if word.endswith("bin/configurable-http-proxy"))
     return f"{node} {script}"
-
-
-def small(users: Iterable[str]) -> dict[str, Wish]:
-    """Wish small sessions for users, every other one by reservation, so that they fill all nodes alike."""
-    return {
-        user: Wish(MEMORY, COURSE if number % 2 else "", stand_in=True) for number, user in enumerate(users)
-    }

@@ -12,7 +12,7 @@ import httpx
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from tests.bench.hubs import Hub
+    from tests.bench.hub import Hub
 
 TIMEOUT_SECONDS: Final = 15.0
 
@@ -30,11 +30,11 @@ def browser(hub: Hub, user: str) -> httpx.AsyncClient:
 
 @asynccontextmanager
 async def reading(hub: Hub, users: Sequence[str], every_seconds: float) -> AsyncIterator[None]:
-    """Have users open the page, each as often, spread evenly, and listen to its event stream."""
+    """Have users open the page, each as often, spread evenly, and do what its scripts do."""
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(browser(hub, user)) for user in users]
         tasks = [
-            asyncio.create_task(_read(client, hub.page, number * every_seconds / len(users), every_seconds))
+            asyncio.create_task(_read(client, hub, number * every_seconds / len(users), every_seconds))
             for number, client in enumerate(clients)
         ]
         if hub.stream:
@@ -47,12 +47,14 @@ async def reading(hub: Hub, users: Sequence[str], every_seconds: float) -> Async
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _read(client: httpx.AsyncClient, path: str, first: float, every_seconds: float) -> None:
+async def _read(client: httpx.AsyncClient, hub: Hub, first: float, every_seconds: float) -> None:
     await asyncio.sleep(first)
     while True:
         # A page that does not come is opened again, as people do.
         with contextlib.suppress(httpx.HTTPError):
-            await client.get(path)
+            await client.get(hub.page)
+            if hub.script:
+                await client.get(hub.script)
         await asyncio.sleep(every_seconds)
 
 

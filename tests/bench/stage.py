@@ -188,6 +188,6 @@ def _revive(machine: Machine) -> None:
 
     def works() -> bool:
         states = machine.attempt("timeout", "10", "sinfo", "-h", "-N", "-o", "%t").stdout.split()
-        return bool(states) and set(states) <= {"idle", "mix", "alloc", "resv"}
+        return bool(states) and set(states) <= {"idle", "mix", "alloc", "comp", "plnd", "resv"}
 
     until(works, "a working slurmctld with all its nodes", 2 * ANSWER_SECONDS)

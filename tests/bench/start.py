@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 
 from tests.bench import floor, page
-from tests.bench.hubs import FAILURES, Hub, Wish, reason
+from tests.bench.hub import FAILURES, Hub, Wish, reason
 from tests.bench.stage import USERS, cancel_jobs, login
 from tests.bench.waiting import seconds_until, watched
 

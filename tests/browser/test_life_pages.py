@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.browser import axe
-from tests.browser.test_pages import OVERFLOW, THEMES, switch_theme
+from tests.browser.looks import look, tab_through
+from tests.lab.circumstances import halted
 from tests.lab.cluster import OPEN_TYPE
 from tests.lab.sessions import ended, running, started
 from tests.lab.slurm import full_nodes
@@ -13,24 +14,9 @@ from tests.lab.waiting import until
 
 if TYPE_CHECKING:
     from tests.browser.window import Window
+    from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
-
-NARROW = (360, 800)
-
-
-def look(browser: Window, name: str) -> None:
-    """Look at a page as it is, in both themes, wide and narrow."""
-    for theme in THEMES:
-        switch_theme(browser, theme)
-        assert axe.violations(browser) == []
-        browser.whole_picture(f"{name}-{theme}")
-    with browser.screen(*NARROW):
-        assert browser.script("return document.documentElement.scrollWidth") <= NARROW[0]
-        assert browser.script(OVERFLOW) == []
-        assert axe.violations(browser) == []
-        browser.whole_picture(f"{name}-narrow")
-    switch_theme(browser, "light")
 
 
 def test_the_waiting_page_counts_on_and_says_what_changes(
@@ -42,6 +28,7 @@ def test_the_waiting_page_counts_on_and_says_what_changes(
             open_page(browser, "/hub/spawn-pending/alice")
             browser.see("#progress-message", f"Job {job_id} waits in the queue.")
             browser.see("#berth-facts dd", "first in the queue of this partition")
+            tab_through(browser)
             look(browser, "waiting")
             before = browser.see("#berth-waited").text
             until(lambda: browser.see("#berth-waited").text > before, "a clock that goes on", 5)
@@ -51,14 +38,39 @@ def test_the_waiting_page_counts_on_and_says_what_changes(
         ended(slurm, alice)
 
 
-def test_home_follows_a_session_to_its_end_and_the_history_has_it(
+def test_the_waiting_page_becomes_the_one_that_says_why_nothing_started(
     browser: Window, slurm: Slurm, alice: Visitor
+) -> None:
+    try:
+        with full_nodes(slurm):
+            job_id = started(slurm, alice)
+            open_page(browser, "/hub/spawn-pending/alice")
+            browser.see("#progress-message", f"Job {job_id} waits in the queue.")
+            slurm.cancel(job_id)
+            browser.see("h1", "Your session did not start")
+            browser.see("#berth-session", f"Job {job_id} ended before its session was ready.")
+            tab_through(browser)
+            look(browser, "start-failed")
+    finally:
+        ended(slurm, alice)
+
+
+def test_home_follows_a_session_to_its_end_and_the_history_has_it(
+    browser: Window, login: Machine, slurm: Slurm, alice: Visitor
 ) -> None:
     with running(slurm, alice, gpus=f"{OPEN_TYPE}:1"):
         open_page(browser, "/hub/home")
         browser.see("#berth-session", "Your session is running.")
+        tab_through(browser)
         look(browser, "home-running")
-        browser.see("#stop").click()
+        with halted(login, "slurmctld"):
+            browser.see("#stop").click()
+            browser.see("#berth-session", "Your session is being stopped")
+            look(browser, "home-stopping")
+            browser.open("/hub/spawn-pending/alice")
+            browser.see("h1", "Your session is being stopped")
+            look(browser, "stopping")
+        browser.open("/hub/home")
         browser.see("#berth-session", "Your session has ended; its GPU is free.")
         look(browser, "home-ended")
     browser.open("/user/alice/lab")
@@ -66,6 +78,7 @@ def test_home_follows_a_session_to_its_end_and_the_history_has_it(
     look(browser, "not-running")
     browser.open("/hub/berth/history")
     browser.see("#berth-history", "Your session has ended")
+    tab_through(browser)
     look(browser, "history")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from selenium.webdriver.support.ui import Select
 
 from tests.browser import axe
-from tests.browser.test_pages import THEMES, open_form, switch_theme
+from tests.browser.looks import THEMES, switch_theme
+from tests.browser.test_pages import open_form
 from tests.lab.circumstances import working
 from tests.lab.cluster import OPEN_NODE, OPEN_TYPE
 from tests.lab.slurm import full_nodes
@@ -21,10 +22,16 @@ if TYPE_CHECKING:
 SEE_SECONDS = 20.0
 
 
+CELL = """
+const rows = [...document.querySelectorAll("#berth-table tbody tr")];
+const row = rows.find(item => item.cells[0].textContent === arguments[0]);
+return row.cells[1 + arguments[1]].textContent.trim();
+"""
+
+
 def cell(browser: Window, free: int) -> str:
     """What the table says of the nodes with so many free GPUs of the open node's type."""
-    (row,) = [row for row in browser.all("#berth-table tbody tr") if row.text.startswith(OPEN_TYPE)]
-    return row.find_elements("css selector", "td")[free].text
+    return str(browser.script(CELL, OPEN_TYPE, free))  # at once: the table may be replaced at any moment
 
 
 def ask_for(browser: Window, **values: str) -> None:

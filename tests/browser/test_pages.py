@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from selenium.webdriver.common.keys import Keys
 
 from tests.browser import axe
+from tests.browser.looks import THEMES, look, switch_theme, tab_through
 from tests.lab.sessions import ended, session_jobs
 from tests.lab.slurm import START_SECONDS, full_nodes
 from tests.lab.waiting import until
@@ -17,26 +17,6 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-TELEPHONE = (390, 844)
-THEMES = ("light", "dark")
-# Colours on their way from one theme to the other are neither theme's; spinners never end and do not count.
-SETTLED = "return document.getAnimations().every(item => !(item instanceof CSSTransition))"
-OVERFLOW = """
-const edge = document.documentElement.clientWidth;
-return [...document.querySelectorAll("select, label, button, h1, h2, p, caption")]
-    .filter(item => item.offsetParent !== null && item.getBoundingClientRect().right > edge + 1)
-    .map(item => item.outerHTML.slice(0, 120));
-"""
-
-
-def switch_theme(browser: Window, theme: str) -> None:
-    """Choose light or dark by the page's own switch."""
-    current = "return document.documentElement.getAttribute('data-bs-theme')"
-    if browser.script(current) != theme:
-        browser.see("#dark-theme-toggle").click()
-    until(lambda: browser.script(current) == theme, f"the {theme} theme", 5)
-    until(lambda: browser.script(SETTLED), f"the colours of the {theme} theme", 5)
-
 
 def open_form(browser: Window, user: str = "alice") -> None:
     """Log in, as far as the form."""
@@ -45,34 +25,32 @@ def open_form(browser: Window, user: str = "alice") -> None:
     browser.see("button", "Start")
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_login_is_accessible(browser: Window, theme: str) -> None:
+def test_the_login_and_its_refusal_are_for_everyone(browser: Window) -> None:
     browser.open("/hub/login")
     browser.see("#login_submit")
-    switch_theme(browser, theme)
-    assert axe.violations(browser) == []
+    look(browser, "login")
+    browser.log_in("alice", "not-the-password")
+    browser.see(".login_error")
+    look(browser, "login-refused")
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_the_form_is_accessible_and_fits_a_telephone(browser: Window, theme: str) -> None:
+def test_the_form_is_for_everyone(browser: Window) -> None:
     open_form(browser)
-    switch_theme(browser, theme)
-    assert axe.violations(browser) == []
-    browser.whole_picture(f"form-{theme}")
-    with browser.screen(*TELEPHONE):
-        assert browser.script("return document.documentElement.scrollWidth") <= TELEPHONE[0]
-        assert browser.script(OVERFLOW) == []
-        browser.whole_picture(f"form-telephone-{theme}")
-        browser.picture(f"form-telephone-top-{theme}")
-        assert axe.violations(browser) == []
+    tab_through(browser)
+    look(browser, "form")
 
 
-def test_the_form_of_a_user_without_an_account_is_accessible(browser: Window) -> None:
+def test_the_form_of_a_user_without_an_account_is_for_everyone(browser: Window) -> None:
     browser.open("/hub/spawn")
     browser.log_in("carol")
     browser.see(".alert", "no Slurm account")
-    assert axe.violations(browser) == []
-    browser.picture("no-account")
+    look(browser, "no-account")
+
+
+def test_a_page_that_is_not_there_is_for_everyone(browser: Window) -> None:
+    browser.open("/hub/nothing")
+    browser.see("h1", "404")
+    look(browser, "error")
 
 
 def test_a_refused_form_says_what_is_wrong_at_the_field(browser: Window) -> None:
@@ -105,15 +83,6 @@ def test_a_start_that_waits_says_why_and_can_be_cancelled(
             until(lambda: slurm.queue("alice") == [], "an empty queue", START_SECONDS)
     finally:
         ended(slurm, alice)
-
-
-def test_the_control_panel_is_accessible(browser: Window) -> None:
-    open_form(browser)
-    browser.open("/hub/home")
-    browser.see("#start")
-    for theme in THEMES:
-        switch_theme(browser, theme)
-        assert axe.violations(browser) == []
 
 
 def test_the_keyboard_alone_reaches_every_field_and_start(

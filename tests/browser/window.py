@@ -104,12 +104,12 @@ class Window:
         assert len(options) == 1, f"{label} offers {menu.text.splitlines()}, not {choice!r}"
         options[0].click()
 
-    def log_in(self, user: str) -> None:
-        """Fill in the login form and send it."""
+    def log_in(self, user: str, password: str | None = None) -> None:
+        """Fill in the login form and send it; with the user's own password unless another one is given."""
         self.see("#login_submit")
         self.field("Username").clear()
         self.field("Username").send_keys(user)
-        self.field("Password").send_keys(lab().passwords()[user])
+        self.field("Password").send_keys(password or lab().passwords()[user])
         self.see("#login_submit").click()
 
     def script(self, source: str, *arguments: Any) -> Any:
@@ -155,8 +155,11 @@ def words(element: WebElement) -> str:
 
 
 @contextmanager
-def window() -> Iterator[Window]:
-    """Start a browser without any history; it trusts the lab's certificate by its key and no other."""
+def window(language: str = "en", *, scripts: bool = True) -> Iterator[Window]:
+    """Start a browser without any history; it trusts the lab's certificate by its key and no other.
+
+    Its user reads `language`, and may have forbidden scripts.
+    """
     digest = Machine(LOGIN).shell(KEY_DIGEST)
     with tempfile.TemporaryDirectory(prefix="berth-browser-") as profile:
         options = webdriver.ChromeOptions()
@@ -164,6 +167,8 @@ def window() -> Iterator[Window]:
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.add_argument(f"--ignore-certificate-errors-spki-list={digest}")
+        allowed = {} if scripts else {"profile.managed_default_content_settings.javascript": 2}
+        options.add_experimental_option("prefs", {"intl.accept_languages": language, **allowed})
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         service = webdriver.ChromeService("/usr/bin/chromedriver")
         driver = webdriver.Chrome(options, service)

@@ -1,4 +1,4 @@
-"""What happens to a cluster, for as long as a block lasts: nodes out of service, reservations, jobs."""
+"""What happens to a cluster for as long as a block lasts: nodes drained, reservations, jobs, silence."""
 
 from __future__ import annotations
 
@@ -49,3 +49,13 @@ def working(slurm: Slurm, *options: str, number: int = 1) -> Iterator[list[int]]
         yield jobs
     finally:
         slurm.cancel(*jobs)
+
+
+@contextmanager
+def halted(machine: Machine, unit: str) -> Iterator[None]:
+    """A service that is stopped in its tracks, and goes on afterwards."""
+    machine.run("systemctl", "kill", "--signal=STOP", unit)
+    try:
+        yield
+    finally:
+        machine.run("systemctl", "kill", "--signal=CONT", unit)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import pages
 from tests.lab.cluster import COURSE, COURSE_NODE, COURSE_TYPE, OPEN_NODE, OPEN_TYPE, PARTITION
-from tests.lab.sessions import SMALL, ended, said, started
+from tests.lab.sessions import SMALL, ended, said, session_jobs, started
 from tests.lab.slurm import ACCOUNTS, on
 from tests.lab.waiting import until
 
@@ -136,20 +136,14 @@ def test_a_reservation_is_offered_to_those_whom_slurm_lets_in_and_to_nobody_else
     until(lambda: later in field(alice, "Slurm reservation").choices, "the reservation", ROUND_SECONDS)
     for visitor, account in ((alice, "proj_a"), (bob, ACCOUNTS["bob"])):
         offered = later in field(visitor, "Slurm reservation").choices
-        asked = (
-            "--hold",
-            "--chdir=/tmp",
-            "-A",
-            account,
-            "-p",
-            PARTITION,
-            "-t",
-            "30",
-            f"--reservation={later}",
+        answer = login.attempt(
+            *("sbatch", "--parsable", "--output=/dev/null", "-A", account, "-p", PARTITION, "-t", "30"),
+            *("--chdir=/tmp", f"--reservation={later}", "--wrap=true"),
+            user=visitor.name,
         )
-        answer = login.attempt("sbatch", *asked, "--wrap=true", user=visitor.name)
-        slurm.cancel(*slurm.queue(visitor.name))
         assert (answer.rc == 0) is offered, answer.stderr
+        slurm.cancel(*slurm.queue(visitor.name))
+    assert session_jobs(slurm, "alice") == []
 
 
 def test_the_last_choice_is_chosen_again(slurm: Slurm, alice: Visitor) -> None:

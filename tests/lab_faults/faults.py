@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 SETTLED_SECONDS = 90.0
 HELPER_SOCKET = "/run/berth/helper.sock"
-COLLECTOR = "berth.hub.collect"
+COLLECTOR = "[b]erth.hub.collect"
+"""A pattern of its command line, which the command that looks for it does not fit."""
 
 _KEPT = """
 import json, sqlite3, sys
@@ -94,8 +95,8 @@ def reached(login: Machine, user: str, phase: str, seconds: float = 30.0) -> Kep
 def frozen(machine: Machine, *patterns: str) -> Iterator[None]:
     """Stop the processes whose command line fits one of the patterns; let them go on at the end."""
     found = [pid for pattern in patterns for pid in machine.run("pgrep", "-f", pattern).split()]
-    machine.run("kill", "-STOP", *found)
     try:
+        machine.run("kill", "-STOP", *found)
         yield
     finally:
         machine.attempt("kill", "-CONT", *found)
@@ -115,24 +116,20 @@ def stopped_unit(machine: Machine, *units: str) -> Iterator[None]:
 def deaf_helper(login: Machine) -> Iterator[None]:
     """A socket of the helper that takes requests, and nobody reads them."""
     unit, socket = "lab-deaf-helper", "berth-helper.socket"
-    login.run("systemctl", "mask", "--quiet", "--runtime", "--now", socket)
+    dropin = f"/run/systemd/system/{socket}.d"
+    # Without it, a hub that starts would start the true socket.
+    login.shell(f"mkdir -p {dropin}; printf '[Unit]\\nConditionPathExists=/nowhere\\n' > {dropin}/lab.conf")
+    login.run("systemctl", "daemon-reload")
+    login.run("systemctl", "stop", socket)
     try:
-        login.run(
-            "systemd-run",
-            "--quiet",
-            "--collect",
-            f"--unit={unit}",
-            "python3",
-            "-c",
-            _NOBODY_LISTENS,
-            HELPER_SOCKET,
-        )
+        script = ("python3", "-c", _NOBODY_LISTENS, HELPER_SOCKET)
+        login.run("systemd-run", "--quiet", "--collect", f"--unit={unit}", *script)
         until(lambda: login.attempt("test", "-S", HELPER_SOCKET).rc == 0, "a socket", 10)
         yield
     finally:
         login.attempt("systemctl", "stop", unit)
-        login.run("rm", "-f", HELPER_SOCKET)
-        login.run("systemctl", "unmask", "--quiet", "--runtime", socket)
+        login.run("rm", "-rf", HELPER_SOCKET, dropin)
+        login.run("systemctl", "daemon-reload")
         login.run("systemctl", "restart", socket)
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.lab import pages
-from tests.lab.cluster import OPEN_NODE
 from tests.lab.hub import HUB_SECONDS, hub_answers, kill_hub
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import running, session_jobs
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 
 FROZEN_SECONDS = 60.0
 NODE_SECONDS = 180.0
+DEAD_SECONDS = 20.0
+"""Slurm takes a job that its node does not know for one that is about to start, for the first ten seconds."""
 
 
 def docker(*argv: str) -> None:
@@ -64,6 +65,7 @@ def test_a_node_dies_and_comes_back(slurm: Slurm, login: Machine, alice: Visitor
     with running(slurm, alice) as session:
         node = session.node
         docker("kill", node.container)
+        time.sleep(DEAD_SECONDS)
         docker("start", node.container)
         until(
             lambda: slurm.state(session.job_id) == "NODE_FAIL", "a job that Slurm has given up", NODE_SECONDS
@@ -99,5 +101,4 @@ def test_a_session_ends_while_the_proxy_gives_no_answer(slurm: Slurm, login: Mac
             slurm.cancel(session.job_id)
             until(lambda: not faults.kept(login, "alice").server, "a hub that has let go", 60)
         gone(login, slurm, alice)
-        assert alice.http.get("/user/alice/lab").url.path.startswith("/hub/")
-        assert OPEN_NODE.name == session.node.name
+        until(lambda: alice.http.get("/user/alice/lab").url.path.startswith("/hub/"), "no route", 30)

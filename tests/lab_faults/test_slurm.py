@@ -101,7 +101,7 @@ def trouble(login: Machine, alice: Visitor) -> Iterator[Callable[[str, str], Non
 
     def restart() -> None:
         login.run("systemctl", "restart", "berth-hub")
-        until(lambda: hub_answers(alice), "a hub that answers", HUB_SECONDS)
+        until(lambda: hub_answers(alice) and offers(alice), "a hub that knows Slurm", HUB_SECONDS)
 
     login.run("mkdir", "-p", TROUBLE)
     write(login, f"{BIN}/sinfo", STAND_IN)
@@ -117,6 +117,11 @@ def trouble(login: Machine, alice: Visitor) -> Iterator[Callable[[str, str], Non
         login.run("mv", "-f", f"{path}.lab", path)
     restart()
     login.run("rm", "-rf", BIN)
+
+
+def offers(visitor: Visitor) -> bool:
+    """Whether the form can be sent; just after a start of the hub it cannot."""
+    return "Start" in pages.form(visitor.form_page(), "spawn_form").buttons
 
 
 def write(login: Machine, path: str, script: str) -> None:
@@ -219,6 +224,16 @@ def test_a_collector_that_dies_is_started_again(slurm: Slurm, login: Machine, al
         settled(login, slurm, alice)
 
 
+def test_a_collector_that_hangs_is_started_again(slurm: Slurm, login: Machine, alice: Visitor) -> None:
+    with running(slurm, alice) as session:
+        (before,) = processes_of(login, COLLECTOR)
+        with faults.frozen(login, COLLECTOR):
+            until(lambda: before not in processes_of(login, COLLECTOR), "a collector that was ended", 60)
+            until(lambda: not current(alice)["error"], "fresh figures", NOTICED_SECONDS)
+        still_there(slurm, alice, session.job_id)
+        settled(login, slurm, alice)
+
+
 def processes_of(login: Machine, pattern: str) -> list[str]:
     """Process ids by command line."""
     return str(login.attempt("pgrep", "-f", pattern).stdout).split()
@@ -242,14 +257,14 @@ def test_a_session_that_an_operator_requeues_all_the_same_starts_again_under_its
     with running(slurm, alice) as session:
         job = f"JobId={session.job_id}"
         login.run("scontrol", "update", job, "Requeue=1")
-        login.run("scontrol", "requeue", str(session.job_id))
+        login.run("scontrol", "requeuehold", str(session.job_id))
         if killed:
             kill_hub(login, alice)
         until(lambda: (alice.server() or {}).get("pending") == "spawn", "a start that waits", 30)
         page = pages.text(alice.http.get("/hub/spawn-pending/alice"))
         assert "back into the queue" in page
         until(lambda: slurm.state(session.job_id) == "PENDING", "a job that waits", 60)
-        login.run("scontrol", "update", job, "StartTime=now")
+        login.run("scontrol", "release", str(session.job_id))
         alice.wait_ready(90)
         assert session_jobs(slurm, "alice") == [session.job_id]
         settled(login, slurm, alice)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,43 +18,12 @@ from tests.lab_faults import faults
 from tests.lab_faults.faults import kept, processes, reached, settled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-INDEX = "/opt/berth/releases/index.json"
 LOST_SECONDS = 180.0
 # Stops everything of a user as soon as there is something.
 FREEZE = "for n in $(seq 1200); do pkill -STOP -u {user} && exit 0; sleep 0.05; done; exit 1"
-
-
-@contextmanager
-def catalogue_that_blocks(login: Machine) -> Iterator[None]:
-    """A catalogue of releases that nobody finishes reading."""
-    login.run("mv", INDEX, f"{INDEX}.lab")
-    login.run("mkfifo", "--mode=644", INDEX)
-    try:
-        yield
-    finally:
-        login.run("mv", "-f", f"{INDEX}.lab", INDEX)
-
-
-def test_before_the_record_is_committed(slurm: Slurm, login: Machine, alice: Visitor) -> None:
-    before = slurm.known("alice")
-    with catalogue_that_blocks(login):
-        asked = faults.start_by_api(alice, **SMALL)
-        until(lambda: kept(login, "alice").server, "a server", 20)
-        found = kept(login, "alice")
-        assert found.tokens
-        assert not found.session
-        with killed_hub(login, alice):
-            login.run("mv", "-f", f"{INDEX}.lab", INDEX)
-            login.run("cp", "-p", INDEX, f"{INDEX}.lab")
-    asked.join(60)
-    settled(login, slurm, alice)
-    assert alice.server() is None
-    assert slurm.known("alice") == before
 
 
 def test_after_the_record_and_before_the_helper(slurm: Slurm, login: Machine, alice: Visitor) -> None:

@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub import smaller, words
-from berth.hub.labels import LABELS
+from berth.hub.labels import LABELS, RESOURCES
 from berth.hub.text import Text, say
-from berth.slurm import enforced, qos
-from berth.slurm.capacity import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.hub.options import Offer, SessionOptions
+    from berth.hub.options import Offer
     from berth.hub.snapshot import Snapshot
+    from berth.slurm.capacity import Request
 
 STALE_SECONDS: Final = 120.0
 """Figures of this age say nothing about now."""
-LIMITED: Final = {"cores": qos.CPU, "memory": qos.MEMORY, "gpus": qos.GPU}
-"""What a user's running jobs may have together, by the field that asks for it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class Advice:
 
 def advise(user: str, offer: Offer, raw: Mapping[str, Any], snapshot: Snapshot, now: float) -> Advice:
     """Judge a request of `user` at the Unix time `now`. Raises OptionsError for one that is not on offer."""
-    request = as_request(offer.validate(raw))
+    request = offer.validate(raw)
     values, _ = offer.clean(raw)
     asked_at = min(snapshot.jobs_part.asked_at, snapshot.nodes_part.asked_at)
     if snapshot.jobs_part.error or snapshot.nodes_part.error or now - asked_at > STALE_SECONDS:
@@ -81,27 +78,12 @@ def advise(user: str, offer: Offer, raw: Mapping[str, Any], snapshot: Snapshot, 
     return Advice(now=True, sentence=say("availability.room"))
 
 
-def as_request(chosen: SessionOptions) -> Request:
-    """Return what the options ask for on a node."""
-    return Request(
-        cores=chosen.cores,
-        memory_mib=chosen.memory_mib,
-        gpus=chosen.gpus,
-        gpu_type=chosen.gpu_type,
-        minutes=chosen.minutes,
-        reservation=chosen.reservation,
-    )
-
-
 def _left(user: str, offer: Offer, values: Mapping[str, str], snapshot: Snapshot) -> dict[str, int]:
     """Return what the user's running jobs leave of the user's limits, by the fields that are limited."""
-    limits = offer.rules.accounts[values["account"]].enforced.limits
+    enforced = offer.rules.accounts[values["account"]].enforced
     own = [job for job in snapshot.jobs.values() if job.user == user]
-    return {
-        name: max(0, limits[qos.USER, what] - enforced.used(own, what))
-        for name, what in LIMITED.items()
-        if (qos.USER, what) in limits
-    }
+    uses = {name: enforced.use(own, what) for name, what in RESOURCES.items()}
+    return {name: use.left for name, use in uses.items() if use is not None}
 
 
 def _obstacle(request: Request, snapshot: Snapshot, now: float) -> Text | None:

@@ -18,7 +18,7 @@ from sqlalchemy.orm import selectinload
 
 from berth.hub import janitor, state
 from berth.hub.handlers import HANDLERS
-from berth.hub.launch import CHECK_SECONDS
+from berth.hub.launch import CHECK_SECONDS, StartFailed
 from berth.hub.localized import localize
 
 if TYPE_CHECKING:
@@ -133,8 +133,9 @@ class BerthHub(JupyterHub):
         future.add_done_callback(done)
 
     async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
-        # Where a session served that was requeued, or whose hub was killed, somebody else may serve now.
-        await self.proxy.delete_user(user, spawner.name)
+        if spawner.record is not None and spawner.record.restarts:
+            # Where a session served before it was requeued, somebody else may serve now.
+            await self.proxy.delete_user(user, spawner.name)
         try:
             address, port = await spawner.finish_start()
         except Exception as error:
@@ -158,8 +159,14 @@ class BerthHub(JupyterHub):
     def _background(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._background_ended)
         return task
+
+    def _background_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, StartFailed):  # that one is told where it happens
+            self.log.error("Work in the background ended with an error", exc_info=error)
 
     async def cleanup(self) -> None:
         """Leave sessions and proxy running; end the collector."""

@@ -1,54 +1,40 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
-It asks for everybody at once, parses the documents outside the hub's event loop, and hands over a reduced
-`Snapshot`. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch`
-objects on standard input and snapshots on standard output (see `berth.hub.pipe`).
+It asks for everybody at once, parses the documents outside the hub's event loop, and hands over what each
+answer changed. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch`
+objects on standard input and `Update` objects on standard output (see `berth.hub.pipe`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sys
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from math import inf
+from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub import pipe
 from berth.hub.ends import Ends
-from berth.hub.snapshot import Part, Snapshot, Watch
+from berth.hub.questions import Lane, Question
+from berth.hub.snapshot import Snapshot, Update, Watch
 from berth.slurm import client, openings, records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-BACK_OFF = 5.0
-"""A round starts no earlier than this many times the duration of the last one of its kind."""
-RETRY_SECONDS = 5.0
-"""Seconds until a question that was not answered is asked again."""
-WAKE_INTERVAL = 1.0
-"""Seconds between two rounds that were asked for by a wake-up."""
-ACCOUNTS_INTERVAL = 60.0
+    from berth.slurm.openings import Openings
+
+    HandOver = Callable[[Update], Awaitable[None]]
+
+ACCOUNTS_INTERVAL: Final = 60.0
 """Seconds between two readings of associations and QOS, which change rarely."""
+ENDS_RETRY_SECONDS: Final = 20.0
+"""Seconds until accounting that did not answer is asked again for the ends of jobs."""
 
 log = logging.getLogger("berth.collect")
-
-
-@dataclass
-class _Kind:
-    """One kind of question: when it is due, and how long the last one took."""
-
-    interval: float
-    due_at: float = 0.0
-    failed: bool = False
-
-    def finished(self, started: float, *, failed: bool) -> None:
-        now = time.monotonic()
-        # How long a question without an answer took says nothing about the load of asking. Nor does the first
-        # answer after it: Slurm was just coming back, and its nodes may not all have come back yet.
-        pause = RETRY_SECONDS if failed or self.failed else BACK_OFF * (now - started)
-        self.due_at = now + max(self.interval, pause)
-        self.failed = failed
 
 
 @dataclass
@@ -63,12 +49,21 @@ class Collector:
     watch: Watch = field(default_factory=Watch)
 
     def __post_init__(self) -> None:
-        """Nothing was asked yet: everything is due."""
-        self._queue = _Kind(self.interval)
-        self._nodes = _Kind(self.interval)
-        self._accounts = _Kind(ACCOUNTS_INTERVAL)
-        self._ends = Ends(self.timeout)
+        """Nothing was asked yet: everything is due, the ends of jobs as soon as the queue is known."""
+        self._queue = Question("jobs_part", self._ask_queue, self.interval, hurried=True)
+        self._nodes = Question("nodes_part", self._ask_nodes, self.interval)
+        self._ends = Question("ends_part", self._ask_ends, inf, retry=ENDS_RETRY_SECONDS, due_at=inf)
+        self._accounts = Question("accounts_part", self._ask_accounts, ACCOUNTS_INTERVAL)
+        self._controlled = Lane((self._queue, self._nodes))
+        self._accounted = Lane((self._ends, self._accounts))
+        self.lanes = (self._controlled, self._accounted)
+        """What slurmctld answers, and what slurmdbd answers where there is accounting."""
+        self._ended = Ends(self.timeout)
         self._connected: client.Commands | None = None
+
+    def wake(self) -> None:
+        """Have the queue asked for soon."""
+        self._controlled.want(self._queue)
 
     async def _json(self, argv: list[str]) -> dict[str, Any]:
         return client.decode(await client.run(argv, self.timeout))
@@ -79,38 +74,50 @@ class Collector:
             self._connected = await client.connect(self.bin_dir, self.timeout)
         return self._connected
 
-    async def _ask_queue(self) -> None:
+    async def _ask_queue(self) -> Update:
         commands = await self._commands()
         asked_at = time.time()
         document = await self._json(commands.jobs(self.partition))
         jobs = {job.job_id: job for job in records.parse_jobs(document)}
-        self.snapshot = replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at))
-        # Whether there is accounting seldom changes: after the first time it is asked for with the accounts.
+        free = _count(replace(self.snapshot, jobs=jobs))
+        return Update("jobs_part", asked_at, fields={"jobs": jobs, "openings": free})
+
+    async def _ask_ends(self) -> Update:
+        # Not the time of this question: what it tells is told of the jobs that this look at the queue missed.
+        asked_at, jobs = self.snapshot.jobs_part.asked_at, self.snapshot.jobs
+        # Whether there is accounting seldom changes: it is asked for again with the accounts.
         controller = self.snapshot.controller or await self._ask_controller()
-        await self._ends.ask(commands, controller, self.watch, jobs)
-        self.snapshot = replace(self.snapshot, ended=self._ends.jobs, forgotten=self._ends.forgotten)
+        absent = await self._ended.ask(await self._commands(), controller, self.watch, jobs)
+        return Update(
+            "ends_part",
+            asked_at,
+            fields={
+                "controller": controller,
+                "ended": self._ended.jobs,
+                "forgotten": self._ended.forgotten,
+                "absent": dict.fromkeys(absent, asked_at),
+            },
+        )
 
     async def _ask_controller(self) -> records.Controller:
         commands = await self._commands()
-        controller = records.parse_controller(await client.run(commands.controller(), self.timeout))
-        self.snapshot = replace(self.snapshot, controller=controller)
-        return controller
+        return records.parse_controller(await client.run(commands.controller(), self.timeout))
 
-    async def _ask_nodes(self) -> None:
+    async def _ask_nodes(self) -> Update:
         commands = await self._commands()
         asked_at = time.time()
         nodes = records.parse_nodes(await self._json(commands.nodes()))
         partitions = records.parse_partitions(await self._json(commands.partition(self.partition)))
         reservations = records.parse_reservations(await self._json(commands.reservations()))
-        self.snapshot = replace(
-            self.snapshot,
-            nodes=tuple(node for node in nodes if self.partition in node.partitions),
-            partition=next((item for item in partitions if item.name == self.partition), None),
-            reservations=tuple(reservations),
-            nodes_part=Part(asked_at),
-        )
+        fields: dict[str, Any] = {
+            "nodes": tuple(node for node in nodes if self.partition in node.partitions),
+            "partition": next((item for item in partitions if item.name == self.partition), None),
+            "reservations": tuple(reservations),
+        }
+        free = _count(replace(self.snapshot, **fields))
+        return Update("nodes_part", asked_at, fields={**fields, "openings": free})
 
-    async def _ask_accounts(self) -> None:
+    async def _ask_accounts(self) -> Update:
         commands = await self._commands()
         asked_at = time.time()
         controller = await self._ask_controller()
@@ -121,96 +128,97 @@ class Collector:
             defaults = await client.run(commands.default_accounts(), self.timeout)
             associations = records.parse_associations(rights, defaults)
             qos = records.parse_qos(await client.run(commands.qos(), self.timeout))
-        self.snapshot = replace(
-            self.snapshot,
-            associations=tuple(associations),
-            qos={item.name: item for item in qos},
-            accounts_part=Part(asked_at),
+        here = (None, self.partition)
+        return Update(
+            "accounts_part",
+            asked_at,
+            fields={
+                "controller": controller,
+                "associations": tuple(item for item in associations if item.partition in here),
+                "qos": {item.name: item for item in qos},
+            },
         )
 
-    async def round(
-        self, *, woken: bool, hand_over: Callable[[Snapshot], Awaitable[None]] | None = None
-    ) -> bool:
-        """Ask what is due (the queue at once when woken); return whether anything was asked.
+    async def round(self, hand_over: HandOver | None = None) -> bool:
+        """Ask what is due in every lane, one after the other; return whether anything was asked."""
+        return any([await self.turn(lane, hand_over) for lane in self.lanes])
+
+    async def turn(self, lane: Lane, hand_over: HandOver | None = None) -> bool:
+        """Ask what is due in one lane; return whether anything was asked.
 
         Each answer is handed over before the next question: when Slurm is slow, nobody shall wait for all.
         """
-        kinds: tuple[tuple[_Kind, str, Callable[[], Awaitable[None]], bool], ...] = (
-            (self._queue, "jobs_part", self._ask_queue, woken),
-            (self._nodes, "nodes_part", self._ask_nodes, False),
-            (self._accounts, "accounts_part", self._ask_accounts, False),
-        )
         asked = False
-        for kind, part, ask, forced in kinds:
-            started = time.monotonic()
-            if not forced and started < kind.due_at:
+        for question in lane.questions:
+            if time.monotonic() < question.next_at:
                 continue
             asked = True
-            try:
-                await ask()
-            except Exception as error:  # an answer nobody thought of is none, and must not end the collector
-                if not isinstance(error, client.SlurmError):
-                    log.exception("An answer of Slurm cannot be used.")
-                unanswered = replace(getattr(self.snapshot, part), error=str(error) or type(error).__name__)
-                self.snapshot = replace(self.snapshot, **{part: unanswered})
-                kind.finished(started, failed=True)
-            else:
-                kind.finished(started, failed=False)
-            self._count()
+            update = (await self._answer(question)).against(self.snapshot)
+            self.snapshot = self.snapshot.updated(update)
+            if question is self._queue and not update.error:
+                self._accounted.want(self._ends)
             if hand_over is not None:
-                await hand_over(self.snapshot)
+                await hand_over(update)
         return asked
 
-    def _count(self) -> None:
-        state = self.snapshot
-        free = openings.count(
-            state.nodes,
-            tuple(state.jobs.values()),
-            state.reservations,
-            shared_by=state.shared_by,
-            now=time.time(),
-        )
-        self.snapshot = replace(state, openings=free)
+    async def _answer(self, question: Question) -> Update:
+        started = time.monotonic()
+        question.wanted = False
+        try:
+            update = await question.ask()
+        except Exception as error:  # an answer nobody thought of is none, and must not end the collector
+            if not isinstance(error, client.SlurmError):
+                log.exception("An answer of Slurm cannot be used.")
+            update = Update(question.part, error=str(error) or type(error).__name__)
+        question.finished(started, failed=bool(update.error))
+        return update
 
-    @property
-    def next_due(self) -> float:
-        """Monotonic time at which the next question is due."""
-        return min(self._queue.due_at, self._nodes.due_at, self._accounts.due_at)
+    async def keep_asking(self, lane: Lane, hand_over: HandOver) -> None:
+        """Ask the questions of one lane as they become due, until cancelled."""
+        while True:
+            await lane.until_due()
+            await self.turn(lane, hand_over)
+
+
+def _count(state: Snapshot) -> Openings:
+    return openings.count(
+        state.nodes,
+        tuple(state.jobs.values()),
+        state.reservations,
+        shared_by=state.shared_by,
+        now=time.time(),
+    )
 
 
 async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    woken = asyncio.Event()
-
     async def listen() -> None:
-        while True:
-            message = await pipe.receive(reader)
-            if isinstance(message, Watch):
-                collector.watch = message
-            else:
-                woken.set()
+        with contextlib.suppress(asyncio.IncompleteReadError):  # the hub has ended
+            while True:
+                message = await pipe.receive(reader)
+                if isinstance(message, Watch):
+                    collector.watch = message
+                else:
+                    collector.wake()
 
-    async def hand_over(snapshot: Snapshot) -> None:
-        pipe.send(writer, snapshot)
+    async def hand_over(update: Update) -> None:
+        pipe.send(writer, update)
         await writer.drain()
 
-    listener = asyncio.create_task(listen())
-    while not listener.done():
-        started = time.monotonic()
-        was_woken = woken.is_set()
-        woken.clear()
-        await collector.round(woken=was_woken, hand_over=hand_over)
-        pause = asyncio.create_task(_until_due(collector, woken, started + WAKE_INTERVAL))
-        await asyncio.wait({pause, listener}, return_when=asyncio.FIRST_COMPLETED)
-        pause.cancel()
+    async def beat() -> None:
+        while True:
+            pipe.send(writer, pipe.BEAT)
+            await asyncio.sleep(pipe.BEAT_SECONDS)
 
-
-async def _until_due(collector: Collector, woken: asyncio.Event, not_before: float) -> None:
-    """Return when a question is due, or when woken, but then not within a second of the last round."""
-    try:
-        await asyncio.wait_for(woken.wait(), max(0.0, collector.next_due - time.monotonic()))
-    except TimeoutError:
-        return
-    await asyncio.sleep(max(0.0, not_before - time.monotonic()))
+    tasks = [
+        asyncio.create_task(work)
+        for work in (listen(), beat(), *(collector.keep_asking(lane, hand_over) for lane in collector.lanes))
+    ]
+    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for task in done:
+        task.result()
 
 
 async def _main(arguments: list[str]) -> None:

@@ -9,13 +9,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from berth.hub import pipe
-from berth.hub.snapshot import Part, Snapshot, Watch
+from berth.hub.snapshot import PARTS, Snapshot, Update, Watch
 
 if TYPE_CHECKING:
     from berth.hub.settings import SlurmSettings
 
 RESTART_PAUSE = 2.0
 """Seconds before a child that ended is started again."""
+SILENCE_SECONDS = 6 * pipe.BEAT_SECONDS
+"""A child from which nothing was heard for so long hangs: it is ended and started again."""
 STREAM_LIMIT = 64 * 1024 * 1024
 ENDED = "The program that asks Slurm ended; it is started again."
 """The error of every part of a snapshot until a new child has answered."""
@@ -33,6 +35,7 @@ class CollectorClient:
         self._writer: asyncio.StreamWriter | None = None
         self._watch = Watch()
         self._changed = asyncio.Event()
+        self._listed: frozenset[int] = frozenset()
         self.snapshot = Snapshot()
 
     def start(self) -> None:
@@ -72,33 +75,39 @@ class CollectorClient:
         if self._writer is not None and not self._writer.is_closing():
             pipe.send(self._writer, message)
 
-    def _publish(self, snapshot: Snapshot) -> None:
-        # A child that has just been started knows nothing yet of what an earlier one was told.
-        known = snapshot.over(self.snapshot)
-        if lost := self._vanished(known):
-            log.error(
-                "Slurm lists none of the %d jobs of sessions that it listed before; none is ended.", lost
-            )
-        self.snapshot = known
+    def _publish(self, update: Update) -> None:
+        before = getattr(self.snapshot, update.part)
+        if update.error and not before.error:
+            log.warning("Slurm gave no answer (%s): %s", update.part, update.error)
+        self.snapshot = self.snapshot.updated(update)
+        self._look_for_lost(update)
         self.notify()
 
-    def _vanished(self, known: Snapshot) -> int:
-        """Return how many watched jobs were listed until now, if every one of them is gone without an end."""
-        listed = self._watch.job_ids & self.snapshot.jobs.keys()
-        left = {number for number in listed if number in known.jobs or number in known.ended}
-        return 0 if left or known.jobs_part.error else len(listed)
+    def _look_for_lost(self, update: Update) -> None:
+        """Raise the alarm when every watched job that was listed is gone without an end."""
+        self._listed = self._watch.job_ids & (self._listed | self.snapshot.jobs.keys())
+        known = self.snapshot
+        answered = update.part == "ends_part" and not update.error
+        if not (self._listed and answered and update.asked_at >= known.jobs_part.asked_at):
+            return
+        if self._listed.isdisjoint(known.jobs.keys() | known.ended.keys()):
+            log.error(
+                "Slurm lists none of the %d jobs of sessions that it listed before; none is ended.",
+                len(self._listed),
+            )
+            self._listed = frozenset()
 
     async def _keep_running(self) -> None:
         while True:
             try:
                 await self._run_child()
             except (OSError, asyncio.IncompleteReadError) as error:
-                log.warning("The collector ended (%s); it is started again.", error)
+                log.warning("The collector ended (%r); it is started again.", error)
             except Exception:  # for example records of a newer version that was installed meanwhile
                 log.exception("The collector ended; it is started again.")
             # Whoever reads the last state must know that it is no longer refreshed.
-            unanswered = Part(error=ENDED)
-            self._publish(Snapshot(jobs_part=unanswered, nodes_part=unanswered, accounts_part=unanswered))
+            for part in PARTS:
+                self._publish(Update(part, error=ENDED))
             await asyncio.sleep(RESTART_PAUSE)
 
     async def _run_child(self) -> None:
@@ -122,9 +131,11 @@ class CollectorClient:
         self._send(self._watch)
         try:
             while True:
-                self._publish(await pipe.receive(child.stdout))
+                message = await asyncio.wait_for(pipe.receive(child.stdout), SILENCE_SECONDS)
+                if isinstance(message, Update):
+                    self._publish(message)
         finally:
             self._writer = None
             with contextlib.suppress(ProcessLookupError):
-                child.terminate()
+                child.kill()  # one that hangs would not hear anything else
             await child.wait()

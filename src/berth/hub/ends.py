@@ -39,18 +39,22 @@ class Ends:
 
     async def ask(
         self, commands: client.Commands, controller: Controller, watch: Watch, queue: Mapping[int, Job]
-    ) -> None:
-        """Look for the watched jobs that `queue` does not hold. Raises SlurmError."""
+    ) -> frozenset[str]:
+        """Look for the watched jobs that `queue` does not hold. Raises SlurmError.
+
+        Returns the watched names of which neither the queue nor, where there is any, accounting has a job.
+        """
         self._drop_old(watch)
         missing = [
             n for n in watch.job_ids if n not in queue and n not in self.jobs and n not in self.forgotten
         ]
+        absent = watch.names - {job.name for job in (*queue.values(), *self.jobs.values())}
         if controller.accounting:
-            names = {job.name for job in (*queue.values(), *self.jobs.values())}
-            nameless = [name for name in watch.names if name not in names]
-            await self._ask_accounting(commands, [*missing, *self._unaccounted(watch)], nameless)
+            numbers = [*missing, *self._unaccounted(watch)]
+            absent -= await self._ask_accounting(commands, numbers, sorted(absent))
         elif not controller.private_jobs:  # otherwise it denies the jobs of others
             await self._ask_controller(commands, missing)
+        return absent
 
     def _unaccounted(self, watch: Watch) -> list[int]:
         """Return the ended jobs to ask for now. Figures may be late: each pause doubles the wait."""
@@ -66,19 +70,29 @@ class Ends:
 
     def _drop_old(self, watch: Watch) -> None:
         now = time.monotonic()
-        for number in [n for n, kept_at in self._kept_at.items() if now - kept_at > KEPT_SECONDS]:
-            if number not in watch.job_ids:
-                self.jobs.pop(number, None)
-                del self._kept_at[number]
+        old = {
+            number
+            for number, kept_at in self._kept_at.items()
+            if now - kept_at > KEPT_SECONDS and number not in watch.job_ids
+        }
+        if old:
+            self.jobs = {number: job for number, job in self.jobs.items() if number not in old}
+            self._kept_at = {number: at for number, at in self._kept_at.items() if number not in old}
         self.forgotten &= watch.job_ids
         self._doubted &= watch.job_ids
 
-    async def _ask_accounting(self, commands: client.Commands, numbers: list[int], names: list[str]) -> None:
+    async def _ask_accounting(
+        self, commands: client.Commands, numbers: list[int], names: list[str]
+    ) -> set[str]:
+        """Keep the jobs that have ended; return the names of all, as one may be younger than the queue."""
+        found = set()
         for argv in commands.accounting(numbers, names):
             for job in records.parse_sacct(client.decode(await client.run(argv, self.timeout))):
+                found.add(job.name)
                 if job.ended:
                     self.jobs = {**self.jobs, job.job_id: job}
                     self._kept_at[job.job_id] = time.monotonic()
+        return found
 
     async def _ask_controller(self, commands: client.Commands, numbers: list[int]) -> None:
         """Believe the controller that it has no such job when it says so in two rounds.

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.helper.client import Resources, Verdict
+from berth.helper.client import Verdict
 from berth.hub import reasons
 from berth.hub.text import Text, say
 
 if TYPE_CHECKING:
-    from berth.helper.client import EstimateResult, HelperClient
+    from berth.helper.client import EstimateResult, HelperClient, Resources
     from berth.hub.options import SessionOptions
     from berth.hub.snapshot import Snapshot
 
@@ -55,65 +55,60 @@ class Estimate:
 
 @dataclass
 class Estimator:
-    """Asks for the whole hub: one question at a time, each shape of request at most once a minute."""
+    """Asks for the whole hub: one question at a time, one of each user, the same one at most once a minute.
+
+    Answers are the user's own: another one's QOS and limits make another time.
+    """
 
     helper: HelperClient
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _kept: dict[tuple[str, Resources], tuple[float, Estimate]] = field(default_factory=dict)
-    _asking: set[asyncio.Task[Estimate]] = field(default_factory=set)
+    _in_line: dict[str, asyncio.Task[Estimate] | None] = field(default_factory=dict)
+    """Users whose question is not answered yet; with the question, once it is put to Slurm."""
 
     async def ask(self, user: str, chosen: SessionOptions, snapshot: Snapshot) -> Estimate:
         """Return an estimate, or a sentence why there is none; never raises, never waits for long."""
         if snapshot.jobs_part.error or snapshot.nodes_part.error:
             return Estimate(say("availability.unavailable"))
-        shape = resources(chosen)
+        if opens := _still_closed(chosen.reservation, snapshot, time.time()):
+            return Estimate(say("availability.starts_at", time=_shown(opens)), opens)
+        shape = chosen.resources
         if known := self._known(user, shape):
             return known
+        if user in self._in_line:
+            return Estimate(say("availability.one_at_a_time"))
+        self._in_line[user] = None
         try:
             async with asyncio.timeout(LINE_SECONDS):
                 await self._turn.acquire()
         except TimeoutError:
+            del self._in_line[user]
             return Estimate(say("availability.busy"))
-        if known := self._known(user, shape):  # somebody before in the line asked the same
-            self._turn.release()
-            return known
+        except asyncio.CancelledError:
+            del self._in_line[user]
+            raise
         # A task of its own: whoever leaves the page does not let the next question overlap with this one.
-        task = asyncio.create_task(self._put(user, shape))
-        self._asking.add(task)
-        task.add_done_callback(self._finished)
+        task = self._in_line[user] = asyncio.create_task(self._put(user, shape))
+        task.add_done_callback(lambda _: self._finished(user))
         done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
         return task.result() if done else Estimate(say("availability.slow"))
 
-    def _finished(self, task: asyncio.Task[Estimate]) -> None:
-        self._asking.discard(task)
+    def _finished(self, user: str) -> None:
+        del self._in_line[user]
         self._turn.release()
 
     async def _put(self, user: str, shape: Resources) -> Estimate:
         answer = await self.helper.estimate(user, shape)
         found = read(answer, time.time())
         if answer.verdict in {Verdict.OK, Verdict.REFUSED}:
-            # A start is the same for all who ask so; a refusal may be about this user's own limits.
-            self._kept["" if answer.verdict is Verdict.OK else user, shape] = (time.monotonic(), found)
+            self._kept[user, shape] = (time.monotonic(), found)
         return found
 
     def _known(self, user: str, shape: Resources) -> Estimate | None:
         since = time.monotonic() - KEPT_SECONDS
         self._kept = {key: entry for key, entry in self._kept.items() if entry[0] > since}
-        entry = self._kept.get(("", shape)) or self._kept.get((user, shape))
+        entry = self._kept.get((user, shape))
         return entry[1] if entry else None
-
-
-def resources(chosen: SessionOptions) -> Resources:
-    """Return what Slurm sees of the options."""
-    return Resources(
-        account=chosen.account,
-        reservation=chosen.reservation,
-        cores=chosen.cores,
-        memory_mib=chosen.memory_mib,
-        gpus=chosen.gpus,
-        gpu_type=chosen.gpu_type,
-        minutes=chosen.minutes,
-    )
 
 
 def read(answer: EstimateResult, now: float) -> Estimate:
@@ -130,6 +125,12 @@ def read(answer: EstimateResult, now: float) -> Estimate:
     if start.timestamp() <= now + AT_ONCE_SECONDS:
         return Estimate(say("availability.starts_now"))
     return Estimate(say("availability.starts_at", time=_shown(start)), start)
+
+
+def _still_closed(name: str | None, snapshot: Snapshot, now: float) -> datetime | None:
+    """Return when a reservation to come begins: `--test-only` calls that an invalid time, sbatch waits."""
+    starts = (item.start for item in snapshot.reservations if item.name == name and item.start > now)
+    return next((datetime.fromtimestamp(start).astimezone() for start in starts), None)
 
 
 def _start(message: str) -> datetime | None:

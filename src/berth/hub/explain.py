@@ -51,10 +51,9 @@ def ending(past: PastSession, memory_choices: Sequence[int]) -> Ending:
         return Ending(say("session.end_unanswered"), "", None)
     if job is None or not job.ended:
         return Ending(say("session.end_not_proven", job_id=record.job_id), "", record.job_id)
-    if past.wanted:
+    if past.as_wished:
         return Ending(_stopped(job), "", job.job_id)
-    by_user = job.state == "CANCELLED" and job.cancelled_by in {"", job.user}
-    word = "" if job.state in _EXPECTED or by_user else job.state
+    word = "" if job.state in _EXPECTED or job.cancelled_by_user else job.state
     return Ending(ended(job, memory_choices), word, job.job_id)
 
 

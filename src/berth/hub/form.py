@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,11 +13,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from berth.hub import availability, words
 from berth.hub.labels import LABELS
 from berth.hub.text import say
+from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.options import Offer
+    from berth.hub.rules import Rules
     from berth.hub.service import Service
     from berth.hub.text import Text
 
@@ -28,6 +31,9 @@ GROUPS: Final = (
 """The fields in the order of the form, with the heading that they stand under."""
 AMOUNTS: Final = ("cores", "memory", "gpus", "time")
 """The fields whose choices are quantities."""
+
+reader: ContextVar[str] = ContextVar("berth_reader", default="")
+"""Who opened the page that is being answered; set by `berth.hub.handlers.spawn`."""
 
 _templates = Environment(
     loader=PackageLoader("berth.hub"),
@@ -54,13 +60,16 @@ class Page:
     estimate: Text | str = ""
     """When Slurm would start what was asked about; empty: nobody asked."""
     base_url: str = "/hub/"
+    own: bool = True
+    """Whether its user reads it. For others there is no advice and no estimate, which judge whoever asks."""
 
 
 def render(service: Service, offer: Offer, page: Page) -> str:
     """Return the HTML inside the form."""
     account = offer.rules.accounts.get(page.values["account"])
     now = time.time()
-    table = availability.table(service.collector.snapshot, page.values["reservation"] or None)
+    reservation = page.values["reservation"] if page.own else ""
+    table = availability.table(service.collector.snapshot, reservation or None)
     return _templates.get_template("form.html").render(
         labels=LABELS,
         groups=GROUPS,
@@ -100,7 +109,7 @@ def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:
 
 
 def _limit(offer: Offer, values: Mapping[str, str], name: str) -> Text | str:
-    if name not in AMOUNTS or not offer.choices[name]:
+    if name not in AMOUNTS:
         return ""
     if name == "gpus":
         fitting = (item.value for item in offer.choices[name])
@@ -119,6 +128,8 @@ def _data(offer: Offer) -> dict[str, Any]:
     """Return what `static/form.js` needs: the rules, and its sentences."""
     return {
         **offer.rules.to_dict(),
+        "defaults": dict(offer.defaults),
+        "sizes": {most: str(words.shown("memory", most)) for most in sorted(_most_memory(offer.rules))},
         "texts": {
             "limit": str(say("form.limit", most="{most}")),
             "moved": str(say("form.moved", label="{label}", choice="{choice}")),
@@ -126,3 +137,9 @@ def _data(offer: Offer) -> dict[str, Any]:
             "unknown": str(say("form.no_choice", label="{label}", value="{value}")),
         },
     }
+
+
+def _most_memory(rules: Rules) -> set[int]:
+    """Return every size (MiB) that may be the most memory, for the script to show in the same words."""
+    allowed = {item.enforced.most(qos.MEMORY) for item in rules.accounts.values()}
+    return {0, *(shape.memory_mib for shape in rules.shapes), *(most for most in allowed if most is not None)}

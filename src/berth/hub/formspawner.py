@@ -88,6 +88,7 @@ class FormSpawner(SlurmSpawner):
             last_end=self.last_end,
             estimate=estimate,
             base_url=self.hub.base_url,
+            own=form.reader.get() in {"", self.user.name},
         )
         return form.render(self.service, offer, page)
 

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub.state import SessionRecord
-from berth.slurm.jobs import Job
+from berth.slurm.jobs import FORGOTTEN, Job
 
 if TYPE_CHECKING:
     from berth.hub.snapshot import Snapshot
@@ -44,8 +44,11 @@ class PastSession:
 
     @property
     def as_wished(self) -> bool:
-        """Whether somebody ended it on purpose, in the hub."""
-        return self.wanted and self.record.failure is None
+        """Whether somebody ended it on purpose, in the hub: not if something else came first."""
+        if not self.wanted or self.record.failure is not None:
+            return False
+        job = self.job
+        return job is None or not job.ended or job.cancelled_by_user or job.state in {"COMPLETED", FORGOTTEN}
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON types."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub import orm
 from sqlalchemy.exc import SQLAlchemyError
@@ -46,10 +46,19 @@ def restore(service: Service, session: Session) -> None:
             state["abandoned"] = [*state.get("abandoned", []), left]
             row.state = state
         for stored in state.get("abandoned", []):
-            record = SessionRecord.from_dict(stored)
-            service.follow(Followed(row.user.name, row.name, record, abandoned=True))
+            _take_up(service, (row.user.name, row.name), stored)
     service.update_watch()
     session.commit()
+
+
+def _take_up(service: Service, owner: Owner, stored: Any) -> None:  # noqa: ANN401 - whatever is stored
+    try:
+        record = SessionRecord.from_dict(stored)
+    except (AttributeError, TypeError):  # of another version, or damaged: it keeps nobody else out
+        log.exception("An abandoned session of %s cannot be read; it stays stored: %r", owner[0], stored)
+        service.unreadable.setdefault(owner, []).append(stored)
+    else:
+        service.follow(Followed(*owner, record, abandoned=True))
 
 
 def revoke_strays(session: Session) -> None:
@@ -72,19 +81,27 @@ async def sweep_forever(service: Service, session: Session) -> None:
     attempts: dict[str, float] = {}
     pruned_at = -PRUNE_SECONDS
     while True:
-        for item in [item for item in service.followed.values() if item.abandoned]:
-            try:
-                await _sweep(service, session, item, attempts)
-            except Exception:  # whatever it is, the next look comes in a few seconds
-                session.rollback()
-                log.exception("Job %s of %s could not be looked after.", item.record.job_id, item.user)
-        changed = service.history.refresh(service.collector.snapshot, time.time())
-        if time.monotonic() - pruned_at > PRUNE_SECONDS:
-            pruned_at = time.monotonic()
-            changed |= service.history.prune(time.time())
-        if changed:
-            _store(service, session, changed)
+        await _sweep_all(service, session, attempts)
+        try:
+            changed = service.history.refresh(service.collector.snapshot, time.time())
+            if time.monotonic() - pruned_at > PRUNE_SECONDS:
+                pruned_at = time.monotonic()
+                changed |= service.history.prune(time.time())
+            if changed:
+                _store(service, session, changed)
+        except Exception:  # whatever it is, jobs are looked after all the same
+            session.rollback()
+            log.exception("Past sessions could not be brought up to date.")
         await service.collector.changed(CHECK_SECONDS)
+
+
+async def _sweep_all(service: Service, session: Session, attempts: dict[str, float]) -> None:
+    for item in [item for item in service.followed.values() if item.abandoned]:
+        try:
+            await _sweep(service, session, item, attempts)
+        except Exception:  # whatever it is, the next look comes in a few seconds
+            session.rollback()
+            log.exception("Job %s of %s could not be looked after.", item.record.job_id, item.user)
 
 
 def _store(service: Service, session: Session, owners: Iterable[Owner]) -> None:
@@ -112,12 +129,8 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
         record.job_id = found.job_id
         service.update_watch()
     job = snapshot.job(record.job_id, record.job_name, item.user)
-    part = snapshot.jobs_part
-    never = (
-        record.job_id is None
-        and not part.error
-        and part.asked_at > record.requested_at + NEVER_SUBMITTED_SECONDS
-    )
+    absent_at = snapshot.absent.get(record.job_name, 0.0)
+    never = record.job_id is None and absent_at > record.requested_at + NEVER_SUBMITTED_SECONDS
     if never or (job is not None and job.ended):
         _forget(service, session, item, job)
         attempts.pop(record.nonce, None)
@@ -139,6 +152,11 @@ def _forget(service: Service, session: Session, item: Followed, job: Job | None)
     row = _row(session, owner)
     if row is None or not row.state:
         return
-    left = [stored for stored in row.state.get("abandoned", []) if stored["nonce"] != item.record.nonce]
+    unreadable = service.unreadable.get(owner, [])
+    left = [
+        stored
+        for stored in row.state.get("abandoned", [])
+        if stored in unreadable or stored["nonce"] != item.record.nonce
+    ]
     row.state = {**row.state, "abandoned": left, "history": service.history.stored(owner)}
     session.commit()

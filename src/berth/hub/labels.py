@@ -1,10 +1,11 @@
-"""The fields of the form, and how users know them."""
+"""The fields of the form: how users know them, and how Slurm does."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from berth.hub.text import say
+from berth.slurm import qos
 
 LABELS: Final = {
     "reservation": say("form.label_reservation"),
@@ -17,3 +18,5 @@ LABELS: Final = {
     "interface": say("form.label_interface"),
 }
 """The fields in the order of the form."""
+RESOURCES: Final = {"cores": qos.CPU, "memory": qos.MEMORY, "gpus": qos.GPU}
+"""The fields that ask for a resource which Slurm limits, and its name there."""

@@ -7,9 +7,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from jupyterhub.objects import Server
 from jupyterhub.spawner import SpawnException
 
-from berth.helper.client import Resources, Verdict
+from berth.helper.client import Verdict
 from berth.hub import explain, reasons, words
 from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
@@ -82,15 +83,7 @@ class Launch:
             self.user,
             job_name=self.record.job_name,
             layer=chosen.release.layer,
-            resources=Resources(
-                account=chosen.account,
-                reservation=chosen.reservation,
-                cores=chosen.cores,
-                memory_mib=chosen.memory_mib,
-                gpus=chosen.gpus,
-                gpu_type=chosen.gpu_type,
-                minutes=chosen.minutes,
-            ),
+            resources=chosen.resources,
             environment=environment,
         )
         if result.job_id is not None:
@@ -113,11 +106,24 @@ class Launch:
         self.save()
         self.service.collector.wake()
 
-    async def finish(self) -> tuple[str, int]:
-        """Wait until the session serves; return its address and port. Raises StartFailed."""
+    async def finish(self, base_url: str, http_timeout: float) -> tuple[str, int]:
+        """Wait until the session serves; return its address and port. Raises StartFailed.
+
+        Below `base_url` it has to answer within `http_timeout` seconds after it reported.
+        """
         if self.record.job_id is None:
             await self._settle()
-        return await self._until_reported()
+        node, port = await self._until_reported()
+        address = self._address(node)
+        server = Server(ip=address, port=port, base_url=base_url)
+        try:
+            # As `User._wait_up` asks once more, which only says "time-out" and leaves no trace of it.
+            await server.wait_up(timeout=http_timeout, http=True, extra_path="api")
+        except TimeoutError:
+            self._give_up_unreachable(node, port)
+        self.record.phase = READY
+        self.save()
+        return address, port
 
     async def _settle(self) -> None:
         """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
@@ -129,8 +135,8 @@ class Launch:
             if job := collector.snapshot.job_named(self.record.job_name, self.user):
                 self._queued(job.job_id)
                 return
-            part = collector.snapshot.jobs_part
-            if part.asked_at > unanswered_at + SETTLE_SECONDS and not part.error:
+            absent_at = collector.snapshot.absent.get(self.record.job_name, 0.0)
+            if absent_at > unanswered_at + SETTLE_SECONDS:
                 error = NeverQueued(say("session.lost"), reason="lost")
                 error.lost = True
                 raise error
@@ -147,21 +153,18 @@ class Launch:
         self.save()
 
     async def _until_reported(self) -> tuple[str, int]:
+        """Return node and port of the session."""
         limits, record = self.service.hub.session, self.record
         running_since: float | None = None
         while True:
             job = self.job()
-            if job is not None and job.ended:
-                said = say("session.ended_before_ready", job_id=job.job_id, why=explain.ended(job))
-                raise StartFailed(said, reason=job.state, job_id=job.job_id)
+            _refuse_ended(job)
             if job is not None and self.requeued(job):
                 self.begin_again(job)
                 running_since = None
             if job is not None and job.running:
                 if record.port is not None and job.nodes:
-                    record.phase = READY
-                    self.save()
-                    return self._address(job.nodes[0]), record.port
+                    return job.nodes[0], record.port
                 running_since = running_since or time.monotonic()
                 if time.monotonic() - running_since > limits.boot_timeout_seconds:
                     seconds = limits.boot_timeout_seconds
@@ -173,6 +176,14 @@ class Launch:
                 self._give_up(say("session.queue_timeout", limit=limit), "queue-timeout")
             await self.service.collector.changed(CHECK_SECONDS)
 
+    def _give_up_unreachable(self, node: str, port: int) -> NoReturn:
+        _refuse_ended(self.job())
+        first, last = self.service.hub.session.port_range
+        said = say(
+            "session.unreachable", job_id=self.record.job_id, node=node, port=port, first=first, last=last
+        )
+        self._give_up(said, "unreachable")
+
     def _give_up(self, said: Text, reason: str) -> NoReturn:
         """End the start; the record keeps why, as the job's own end will not tell."""
         self.record.failure = said.to_dict()
@@ -182,3 +193,10 @@ class Launch:
         """Return the address that Slurm has for the node: never what a session says of itself."""
         node = self.service.collector.snapshot.node(node_name)
         return node.address if node is not None and node.address else node_name
+
+
+def _refuse_ended(job: Job | None) -> None:
+    """Raise StartFailed for a job that has ended."""
+    if job is not None and job.ended:
+        said = say("session.ended_before_ready", job_id=job.job_id, why=explain.ended(job))
+        raise StartFailed(said, reason=job.state, job_id=job.job_id)

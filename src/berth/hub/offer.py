@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from berth.hub import words
-from berth.hub.labels import LABELS
+from berth.hub.labels import LABELS, RESOURCES
 from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
 from berth.hub.rules import Rules
 from berth.hub.text import say
-from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,10 +83,17 @@ def compute(
 
 
 def _nothing(choices: Mapping[str, Sequence[Choice]]) -> Text | None:
-    """Return a sentence when a field has no choice at all, else None."""
+    """Return a sentence when a field has no choice at all, else None: then there is no form."""
     if not choices["release"]:
         return say("form.no_release")
-    return next((say("form.nothing", label=LABELS[name]) for name, has in choices.items() if not has), None)
+    return next(
+        (
+            say("form.nothing", label=LABELS[name], setting=f"spawner_form_{name}")
+            for name, entries in choices.items()
+            if not entries
+        ),
+        None,
+    )
 
 
 def _default(entries: Sequence[Choice], wanted: str) -> str:
@@ -100,7 +106,7 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
 
 def _any(rules: Rules, name: str, amount: int) -> bool:
     """Tell whether some node has so much, and some account allows it."""
-    resource = {"cores": qos.CPU, "memory": qos.MEMORY}.get(name)
+    resource = RESOURCES.get(name)
     allowed = [
         item.enforced.most(resource) if resource else item.enforced.minutes
         for item in rules.accounts.values()
@@ -164,7 +170,7 @@ def release_text(release: Release) -> str:
 
 def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choice, ...]:
     entries = (Choice(item.name, _reservation_text(item, now)) for item in reservations)
-    return (Choice(NO_RESERVATION, say("form.none")), *entries)
+    return (Choice(NO_RESERVATION, say("form.no_reservation")), *entries)
 
 
 def _reservation_text(reservation: Reservation, now: float) -> Text | str:

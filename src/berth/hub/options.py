@@ -11,11 +11,13 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.helper.client import Resources
 from berth.hub import words
 from berth.hub.labels import LABELS
 from berth.hub.rules import ORDER
 from berth.hub.text import ENGLISH, say
 from berth.slurm import units
+from berth.slurm.capacity import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,20 +69,28 @@ class Choice:
     text: Text | str
 
 
-@dataclass(frozen=True)
-class SessionOptions:
-    """Validated options of one session, in the units that sbatch gets."""
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions(Request):
+    """Validated options of one session: what it asks for on a node, who is charged, and what it runs."""
 
-    reservation: str | None
+    minutes: int
     account: str | None
     """None where accounting is inactive, or where users may do without."""
-    cores: int
-    memory_mib: int
-    gpus: int
-    gpu_type: str | None
-    minutes: int
     release: Release
     interface: str
+
+    @property
+    def resources(self) -> Resources:
+        """What Slurm sees of them."""
+        return Resources(
+            account=self.account,
+            reservation=self.reservation,
+            cores=self.cores,
+            memory_mib=self.memory_mib,
+            gpus=self.gpus,
+            gpu_type=self.gpu_type,
+            minutes=self.minutes,
+        )
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import asyncio
 
+BEAT = "alive"
+"""What a child sends every `BEAT_SECONDS`, so that one that hangs is told from one that waits."""
+BEAT_SECONDS = 5.0
+
 _LENGTH = struct.Struct(">Q")
 
 

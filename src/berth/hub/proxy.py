@@ -34,6 +34,9 @@ class PatientProxy(ConfigurableHTTPProxy):
         """Begin with all routes as they should be."""
         super().__init__(**kwargs)
         self._wrong: set[BerthSpawner] = set()
+        """Those whose route was to be changed, be it that another one has taken their place since."""
+        self._stale: dict[str, BerthSpawner] = {}
+        """The same by their routes, until those are known not to lead to where they served."""
         self._repair: asyncio.Task[None] | None = None
 
     async def api_request(self, path: str, method: str = "GET", body: Any = None) -> Any:  # noqa: ANN401
@@ -56,6 +59,7 @@ class PatientProxy(ConfigurableHTTPProxy):
         except (TimeoutError, aiohttp.ClientError) as error:
             self.log.warning("The proxy did not change the route of %s: %r", spawner._log_name, error)  # noqa: SLF001
             self._wrong.add(spawner)
+            self._stale[spawner.proxy_spec] = spawner
             if self._repair is None or self._repair.done():
                 self._repair = asyncio.create_task(self._put_right())
 
@@ -64,11 +68,39 @@ class PatientProxy(ConfigurableHTTPProxy):
         while self._wrong:
             await asyncio.sleep(RETRY_SECONDS)
             # The comparison leaves those alone that are being started or stopped.
-            settled = {spawner for spawner in self._wrong if not spawner.pending}
+            settled = {spawner for spawner in self._wrong if not _current(spawner).pending}
             self._wrong -= settled  # those whose route cannot be changed now, either, come back
             try:
+                await self._delete_stale()
                 if settled:
                     await self.check_routes(self.app.users, self.app._service_map)  # noqa: SLF001
             except (TimeoutError, aiohttp.ClientError) as error:
                 self.log.warning("The routes are not put right yet: %r", error)
                 self._wrong |= settled
+            except Exception:  # for example a session whose stop began in between; the next turn sees it
+                self.log.exception("The routes are not put right yet")
+                self._wrong |= settled
+
+    async def _delete_stale(self) -> None:
+        """Delete the routes of what does not serve: somebody else may get the old node and port.
+
+        A start may have begun meanwhile; it has no route before it serves, which can take hours.
+        """
+        for spec, spawner in list(self._stale.items()):
+            if not _serves(_current(spawner)):
+                await self.delete_route(spec)
+            if self._stale.get(spec) is spawner:
+                del self._stale[spec]
+
+
+def _current(spawner: BerthSpawner) -> BerthSpawner:
+    """Return the spawner that has the name now: each stop makes way for another one."""
+    current: BerthSpawner = spawner.user.spawners.get(spawner.name, spawner)
+    return current
+
+
+def _serves(spawner: BerthSpawner) -> bool:
+    """Tell whether there is a session to lead to, or its route is being made."""
+    if spawner.server is None:
+        return False
+    return spawner._proxy_pending or spawner.pending not in {"spawn", "stop"}  # noqa: SLF001

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from berth.hub import words
+from berth.hub.labels import RESOURCES
 from berth.hub.options import NO_ACCOUNT
 from berth.hub.rules import AccountRules, ReservationRules
 from berth.hub.text import say
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from berth.hub.snapshot import Snapshot
     from berth.hub.text import Text
-    from berth.slurm.enforced import Enforced
+    from berth.slurm.enforced import Enforced, Use
     from berth.slurm.records import Association, Job, Reservation
 
 Accounts = dict[str, "Association | None"]
@@ -86,9 +87,6 @@ def _full(enforced: Enforced, jobs: Sequence[Job], association: Association | No
     return say("form.queue_full", count=most)
 
 
-_NOTED: Final = {"cores": qos.CPU, "memory": qos.MEMORY, "gpus": qos.GPU}
-
-
 def _notes(
     enforced: Enforced, jobs: Sequence[Job], association: Association | None
 ) -> Iterator[tuple[str, Text]]:
@@ -96,24 +94,23 @@ def _notes(
     most = enforced.limits.get((qos.USER, qos.JOBS))
     if most is not None and _counted(enforced, qos.JOBS, jobs, association) >= most:
         yield "", say("form.wait_jobs", count=most)
-    for name, what in _NOTED.items():
-        most = enforced.limits.get((qos.USER, what))
-        in_use = slurm_limits.used(jobs, what)
-        if most is not None and in_use:
-            yield name, _left(name, in_use, most)
+    for name, what in RESOURCES.items():
+        use = enforced.use(jobs, what)
+        if use is not None and use.used:
+            yield name, _left(name, use)
 
 
-def _left(name: str, in_use: int, most: int) -> Text:
-    left = max(0, most - in_use)
+def _left(name: str, use: Use) -> Text:
+    used, most, left = use.used, use.most, use.left
     match name:
         case "memory":
             return say(
-                "form.wait_memory", used=words.size(in_use), most=words.size(most), left=words.size(left)
+                "form.wait_memory", used=words.size(used), most=words.size(most), left=words.size(left)
             )
         case "gpus":
-            return say("form.wait_gpus", used=in_use, most=most, left=left)
+            return say("form.wait_gpus", used=used, most=most, left=left)
         case _:
-            return say("form.wait_cores", used=in_use, most=most, left=left)
+            return say("form.wait_cores", used=used, most=most, left=left)
 
 
 def reservation_rules(

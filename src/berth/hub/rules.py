@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub import words
-from berth.hub.labels import LABELS
+from berth.hub.labels import LABELS, RESOURCES
 from berth.hub.text import say
 from berth.slurm import qos
 
@@ -114,7 +114,7 @@ class Rules:
     def _allowed(self, name: str, values: Mapping[str, str]) -> int | None:
         """Return what Slurm's limits allow."""
         enforced = self._enforced(values)
-        return enforced.minutes if name == "time" else enforced.most(_RESOURCES[name])
+        return enforced.minutes if name == "time" else enforced.most(RESOURCES[name])
 
     def _possible(self, name: str, values: Mapping[str, str]) -> int | None:
         """Return what some node has, or for times, what the reservation leaves."""
@@ -162,7 +162,7 @@ class Rules:
     def _amount(self, name: str, values: Mapping[str, str]) -> Text | None:
         label, amount = LABELS[name], words.amount_of(name, values[name])
         allowed, possible = self._allowed(name, values), self._possible(name, values)
-        if name != "time" and amount < (least := self._enforced(values).least(_RESOURCES[name])):
+        if name != "time" and amount < (least := self._enforced(values).least(RESOURCES[name])):
             return say("form.least", label=label, least=words.shown(name, least))
         if possible is not None and amount > possible and (allowed is None or possible <= allowed):
             if name == "time":
@@ -220,9 +220,6 @@ class Rules:
         }
 
 
-_RESOURCES: Final = {"cores": qos.CPU, "memory": qos.MEMORY}
-
-
 def _account_data(item: AccountRules) -> dict[str, Any]:
     enforced = item.enforced
     kinds = enforced.gpu_types()
@@ -231,11 +228,7 @@ def _account_data(item: AccountRules) -> dict[str, Any]:
         "cores": enforced.most(qos.CPU),
         "memory": enforced.most(qos.MEMORY),
         "gpus": {kind: enforced.most(f"{qos.GPU}:{kind}" if kind else qos.GPU) for kind in sorted(kinds)},
-        "least": {
-            "cores": enforced.least(qos.CPU),
-            "memory": enforced.least(qos.MEMORY),
-            "gpus": enforced.least(qos.GPU),
-        },
+        "least": {name: enforced.least(what) for name, what in RESOURCES.items()},
         "notes": {name: str(note) for name, note in item.notes.items()},
     }
 

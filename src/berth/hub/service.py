@@ -9,7 +9,9 @@ import os
 import pwd
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from tornado import web
 
 from berth.helper.client import HelperClient
 from berth.hub import offer
@@ -17,13 +19,16 @@ from berth.hub.availability import Documents
 from berth.hub.collector import CollectorClient
 from berth.hub.estimate import Estimator
 from berth.hub.history import History
+from berth.hub.lookup import Lookup, NoAnswerError
 from berth.hub.snapshot import Watch
 from berth.hub.streams import Streams
+from berth.hub.text import say
 from berth.releases import catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from berth.hub.history import Owner
     from berth.hub.options import Offer
     from berth.hub.settings import FormSettings, HubSettings
     from berth.hub.state import SessionRecord
@@ -32,7 +37,25 @@ if TYPE_CHECKING:
 HELPER_TIMEOUT_SECONDS: Final = 90.0
 """Longer than the helper's own deadline, so that its answer is heard."""
 
+GROUPS_SECONDS: Final = 60.0
+"""How long the groups of a user count: each asks a directory service several times."""
+RELEASES_SECONDS: Final = 3.0
+"""How long it is before a new release is offered."""
+
 log = logging.getLogger("berth.service")
+
+
+class NotKnown(web.HTTPError):
+    """The groups of a user or the releases cannot be had, and never were: status 503 and a sentence."""
+
+    def __init__(self, error: NoAnswerError) -> None:
+        """Name what did not answer, for the journal."""
+        super().__init__(503, "no answer about %s", error)
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """What JupyterHub shows, in the language of the request."""
+        return str(say("form.not_known"))
 
 
 @dataclass
@@ -59,7 +82,11 @@ class Service:
     streams: Streams = field(default_factory=Streams)
     followed: dict[str, Followed] = field(default_factory=dict)
     """Every session whose end is not proven, by nonce."""
+    unreadable: dict[Owner, list[Any]] = field(default_factory=dict)
+    """Abandoned sessions that this version cannot read; they are kept as they are stored."""
     history: History = field(init=False)
+    groups: Lookup[tuple[str, ...]] = field(init=False)
+    """The names of the Unix groups, by user."""
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
@@ -67,6 +94,8 @@ class Service:
         self.history = History(self.hub.history_days)
         self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
         self.estimator = Estimator(self.helper)
+        self.groups = Lookup("groups", group_names, GROUPS_SECONDS)
+        self._catalogue = Lookup("releases", lambda _: self.releases(), RELEASES_SECONDS, threads=1)
         self._releases: tuple[Release, ...] = ()
         self._releases_stamp: tuple[int, int] | None = None
 
@@ -108,11 +137,11 @@ class Service:
         return self._releases
 
     async def offer(self, user: str) -> Offer:
-        """Return what `user` may choose from now; name services are asked outside the event loop."""
-        groups, releases = await asyncio.gather(
-            asyncio.to_thread(group_names, user),
-            asyncio.to_thread(self.releases),
-        )
+        """Return what `user` may choose from now. Raises NotKnown, never waits for long."""
+        try:
+            groups, releases = await asyncio.gather(self.groups.ask(user), self._catalogue.ask())
+        except NoAnswerError as error:
+            raise NotKnown(error) from error
         person = offer.Person(user, groups)
         return offer.compute(person, self.collector.snapshot, self.form, releases, time.time())
 

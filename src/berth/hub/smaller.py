@@ -17,7 +17,7 @@ MOST: Final = 3
 """How many are suggested."""
 OTHER_TYPE: Final = 0.25
 """What another type of GPU counts: as much as to give up a quarter of one of the things asked for."""
-AMOUNTS: Final = ("gpus", "memory", "cores", "time")
+SCARCEST_FIRST: Final = ("gpus", "memory", "cores", "time")
 """The fields that can ask for less; of equal steps down, one in an earlier field is suggested first."""
 
 
@@ -40,7 +40,7 @@ def suggest(
             return
         changed = {
             name: step.value
-            for name, step in zip(AMOUNTS, candidate.steps, strict=True)
+            for name, step in zip(SCARCEST_FIRST, candidate.steps, strict=True)
             if step.value != values[name]
         }
         if any(other.leaves_nothing_to(candidate) for other in kept):
@@ -65,7 +65,7 @@ class _Candidate:
     """A request that fits somewhere, and the share of what was asked for that it gives up."""
 
     steps: tuple[_Step, ...]
-    """In the order of AMOUNTS: GPUs first."""
+    """In the order of SCARCEST_FIRST: GPUs first."""
     given_up: float
 
     def rank(self) -> tuple[float | int | str, ...]:
@@ -84,7 +84,7 @@ class _Menus:
 
     def __init__(self, offer: Offer, values: Mapping[str, str], left: Mapping[str, int]) -> None:
         """Read the menus of `offer`."""
-        self.asked = {name: words.amount_of(name, values[name]) for name in AMOUNTS}
+        self.asked = {name: words.amount_of(name, values[name]) for name in SCARCEST_FIRST}
         self.kind, _ = words.split_gpus(values["gpus"])
         bounds = {name: min(amount, left.get(name, amount)) for name, amount in self.asked.items()}
         self.steps = {
@@ -97,7 +97,7 @@ class _Menus:
                 ),
                 key=lambda step: -step.amount,
             )
-            for name in AMOUNTS
+            for name in SCARCEST_FIRST
         }
 
     def largest_in(self, room: Room, minutes: float) -> Iterator[_Candidate]:
@@ -116,7 +116,7 @@ class _Menus:
     def _given_up(self, steps: tuple[_Step, ...]) -> float:
         shares = [
             step.amount / self.asked[name]
-            for name, step in zip(AMOUNTS, steps, strict=True)
+            for name, step in zip(SCARCEST_FIRST, steps, strict=True)
             if self.asked[name]
         ]
         other = OTHER_TYPE if steps[0].amount and steps[0].kind != self.kind else 0.0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from berth.slurm import queueing, shapes
 from berth.slurm.jobs import FORGOTTEN, Job
 from berth.slurm.openings import Openings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from berth.slurm.records import Association, Controller, Node, Partition, Qos, Reservation
     from berth.slurm.shapes import Shape
 
@@ -29,7 +31,8 @@ class Part:
 class Snapshot:
     """The last known state of the partition, each part with its own age.
 
-    A part whose query failed keeps its last answer; `jobs_part` and the others tell how old it is.
+    A part whose query failed keeps its last answer; `jobs_part` and the others tell how old it is. An answer
+    is newer than another only if its part says so: the daemons of Slurm are asked side by side.
     """
 
     partition: Partition | None = None
@@ -40,6 +43,8 @@ class Snapshot:
     """Answers from accounting about watched jobs that have ended, by job id."""
     forgotten: frozenset[int] = frozenset()
     """Watched jobs that Slurm does not know any more, where no accounting could remember them."""
+    absent: Mapping[str, float] = field(default_factory=dict)
+    """Watched names that neither squeue nor, asked after it, accounting had, and when squeue was asked."""
     reservations: tuple[Reservation, ...] = ()
     controller: Controller | None = None
     """Whether there is accounting; None until the controller was asked."""
@@ -49,37 +54,17 @@ class Snapshot:
     openings: Openings = field(default_factory=Openings)
     """What is free, and for whom; counted by the child, as it takes a while on large clusters."""
     jobs_part: Part = Part()
+    ends_part: Part = Part()
+    """Of the look for watched jobs; its time is that of the look at the queue that missed them."""
     nodes_part: Part = Part()
     accounts_part: Part = Part()
 
-    def over(self, older: Snapshot) -> Snapshot:
-        """Return this snapshot, with the parts that were never answered taken from an older one."""
-        known = self
-        if not self.jobs_part.asked_at:
-            part = replace(older.jobs_part, error=self.jobs_part.error or older.jobs_part.error)
-            known = replace(
-                known, jobs=older.jobs, ended=older.ended, forgotten=older.forgotten, jobs_part=part
-            )
-        if not self.nodes_part.asked_at:
-            part = replace(older.nodes_part, error=self.nodes_part.error or older.nodes_part.error)
-            known = replace(
-                known,
-                nodes=older.nodes,
-                partition=older.partition,
-                reservations=older.reservations,
-                openings=older.openings,
-                nodes_part=part,
-            )
-        if not self.accounts_part.asked_at:
-            part = replace(older.accounts_part, error=self.accounts_part.error or older.accounts_part.error)
-            known = replace(
-                known,
-                controller=self.controller or older.controller,
-                associations=older.associations,
-                qos=older.qos,
-                accounts_part=part,
-            )
-        return known
+    def updated(self, update: Update) -> Snapshot:
+        """Return what is known after an answer; after a failure, what was known before and why it is old."""
+        part = Part(update.asked_at)
+        if update.error:
+            part = replace(getattr(self, update.part), error=update.error)
+        return replace(self, **{**update.fields, update.part: part})
 
     def job(self, job_id: int | None, name: str, user: str) -> Job | None:
         """Return a job: from the queue, else from accounting, else None (not known).
@@ -145,8 +130,33 @@ class Snapshot:
 
     @property
     def complete(self) -> bool:
-        """Whether every part was answered at least once."""
+        """Whether every part that an offer needs was answered at least once."""
         return all(part.asked_at > 0 for part in (self.jobs_part, self.nodes_part, self.accounts_part))
+
+
+PARTS = ("jobs_part", "ends_part", "nodes_part", "accounts_part")
+"""The kinds of questions, by the names of their parts of a snapshot."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What came of one question. A whole snapshot would keep the hub busy on a large cluster."""
+
+    part: str
+    """Which of `PARTS`."""
+    asked_at: float = 0.0
+    """Unix time of the question, as in `Part`."""
+    error: str = ""
+    """Why there is no answer; empty when there is one."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """The new values of the snapshot's fields."""
+
+    def against(self, known: Snapshot) -> Update:
+        """Return the update without what is in `known` already; the first answer stays whole."""
+        if not getattr(known, self.part).asked_at:
+            return self
+        changed = {name: value for name, value in self.fields.items() if value != getattr(known, name)}
+        return replace(self, fields=changed)
 
 
 @dataclass(frozen=True)

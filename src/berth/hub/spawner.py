@@ -85,11 +85,12 @@ class BerthSpawner(TellingSpawner):
         return state
 
     def _abandoned(self) -> list[dict[str, Any]]:
-        return [
+        followed = [
             item.record.to_dict()
             for item in self.service.followed.values()
             if item.abandoned and (item.user, item.server) == (self.user.name, self.name)
         ]
+        return followed + self.service.unreadable.get(self.owner, [])
 
     def clear_state(self) -> None:
         """Let go of the session; its job stays followed until its end is proven."""
@@ -140,7 +141,7 @@ class BerthSpawner(TellingSpawner):
         try:
             if self._submission is not None:
                 self._submission.result()
-            return await self._launch(self.record).finish()
+            return await self._launch(self.record).finish(self.server.base_url, self.http_timeout)
         except NeverQueued as error:
             if not error.lost:
                 self._forget_unqueued(self.record)

@@ -70,10 +70,11 @@ def moment(when: float, now: float) -> str:
 
 
 def size(mebibytes: int) -> str:
-    """Return a number of mebibytes: `8 GiB`, `500 MiB`."""
+    """Return a number of mebibytes, never more than there are: `8 GiB`, `19.5 GiB`, `500 MiB`."""
     if mebibytes and mebibytes % _GIBIBYTE == 0:
         return f"{mebibytes // _GIBIBYTE} GiB"
-    return f"{mebibytes / _GIBIBYTE:.1f} GiB" if mebibytes >= _EXACT else f"{mebibytes} MiB"
+    whole, tenth = divmod(mebibytes * 10 // _GIBIBYTE, 10)
+    return f"{whole}.{tenth} GiB" if mebibytes >= _EXACT else f"{mebibytes} MiB"
 
 
 def gpus(gpu_type: str, count: int) -> Text:

@@ -26,6 +26,19 @@ _REQUEST = (qos.JOB, qos.NODE, qos.USER, qos.ACCOUNT, qos.GROUP)
 
 
 @dataclass(frozen=True)
+class Use:
+    """How much running jobs have of what all those of a user may have together."""
+
+    used: int
+    most: int
+
+    @property
+    def left(self) -> int:
+        """What a job may ask for that is to start beside them."""
+        return max(0, self.most - self.used)
+
+
+@dataclass(frozen=True)
 class Enforced:
     """What holds for the jobs of one association in one partition."""
 
@@ -43,6 +56,11 @@ class Enforced:
     def least(self, what: str) -> int:
         """Return how much of a resource a job has to ask for."""
         return self.limits.get((qos.LEAST, what), 0)
+
+    def use(self, jobs: Iterable[Job], what: str) -> Use | None:
+        """Return how much of a resource *jobs*, all those of the user, have; ``None`` without a limit."""
+        most = self.limits.get((qos.USER, what))
+        return None if most is None else Use(used(jobs, what), most)
 
     def gpu_types(self) -> frozenset[str]:
         """Return the types of GPU that are limited by themselves; ``""`` stands for all together."""

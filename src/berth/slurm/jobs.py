@@ -88,6 +88,11 @@ class Job:
         """Whether Slurm says positively that it is over; a state that is not known is no end."""
         return self.state in ENDED
 
+    @property
+    def cancelled_by_user(self) -> bool:
+        """Whether its own user cancelled it, as far as is known: only accounting says who did."""
+        return self.state == "CANCELLED" and self.cancelled_by in {"", self.user}
+
 
 def parse_jobs(answer: object) -> list[Job]:
     """Read jobs from the decoded answer. Slurm 22.05 lists every job there, ended ones too.

@@ -60,15 +60,12 @@ class Pool:
         """Return when a job in *reservation* (or none) must have ended here (Unix time); 0.0: closed now."""
         if self.claimed not in {None, reservation}:
             return 0.0
-        end = inf
         if reservation is not None:
             own = listed.get(reservation)
-            if own is None:
+            inside = own is not None and reservation in self.held_by and own.active(now)
+            if not inside and not (own is not None and own.flexible):
                 return 0.0
-            if not own.flexible:  # jobs in one that is use other nodes too, and begin before and end after it
-                if reservation not in self.held_by or not own.active(now):
-                    return 0.0
-                end = own.end
+        end = inf  # not that of the own reservation: Slurm starts a job that lasts longer, and ends it then
         for name in self.held_by - {reservation}:
             other = listed[name]
             if other.active(now):
@@ -102,8 +99,8 @@ class Openings:
     def starts(self, request: Request, now: float) -> bool:
         """Tell whether some node has room for *request* now, as far as the snapshot tells.
 
-        A job that would still run when a reservation begins must wait, and one in a reservation must end
-        before that does. It is a hint: limits of accounts and the order of the queue are for Slurm to judge.
+        A job that would still run when a reservation of others begins must wait. It is a hint: limits of
+        accounts and the order of the queue are for Slurm to judge.
         """
         end = inf if request.minutes is None else now + request.minutes * 60
         return any(

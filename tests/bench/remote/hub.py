@@ -19,6 +19,8 @@ c.JupyterHub.hub_bind_url = f"http://0.0.0.0:{PORT + 1}"
 c.JupyterHub.hub_connect_url = f"http://{socket.gethostname()}:{PORT + 1}"
 c.JupyterHub.db_url = f"sqlite:///{HERE}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = str(HERE / "cookie_secret")
+# A login would start a session at once, where there is no form.
+c.JupyterHub.default_url = "/hub/home"
 # The benchmark ends the jobs itself.
 c.JupyterHub.cleanup_servers = False
 # The same proxy that Berth has.

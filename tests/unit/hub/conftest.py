@@ -54,7 +54,12 @@ class ScriptedCollector:
     async def changed(self, timeout: float) -> None:  # noqa: ASYNC109 - as the real one
         await asyncio.sleep(min(timeout, 0.01))
 
-    def publish(self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = ()) -> None:
+    def publish(
+        self, *jobs: Job, asked_at: float = 0.0, ended: tuple[Job, ...] = (), accounting: bool = True
+    ) -> None:
+        """Answer for squeue, and for accounting unless it is silent."""
+        if accounting:
+            self.snapshot = replace(self.snapshot, absent=dict.fromkeys(self.watch.names, asked_at))
         self.snapshot = replace(
             self.snapshot,
             jobs={item.job_id: self._named(item) for item in jobs},
@@ -129,6 +134,10 @@ class Stage:
         return self.spawner
 
 
+async def answers(_server: Server, **_how: object) -> None:
+    """Let every session be reached."""
+
+
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     factory = orm.new_session_factory(f"sqlite:///{tmp_path}/hub.sqlite")
@@ -140,6 +149,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
         roles.create_role(database, role)
     roles.grant_role(database, entity=row, rolename="user")
     database.commit()
+    monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
     service = Service(HUB, FORM)
     collector = ScriptedCollector()
     helper = ScriptedHelper(database, collector)
@@ -147,8 +157,8 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     service.helper = helper  # type: ignore[assignment]
     releases: tuple[Release, ...] = (RELEASE,)
     monkeypatch.setattr(service, "releases", lambda: releases)
-    monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
     hub = Hub(ip="127.0.0.1", port=8081, base_url="/hub/")
+    monkeypatch.setattr(Server, "wait_up", answers)
     user = User(
         row,
         {"berth": service, "hub": hub, "spawner_class": BerthSpawner, "config": None, "base_url": "/"},

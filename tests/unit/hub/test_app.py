@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 from jupyterhub import orm
+from jupyterhub.objects import Server
 from jupyterhub.user import User, UserDict
 
 from berth.hub.app import BerthHub
 from tests.unit.hub.factories import job
-from tests.unit.hub.test_spawner import started, until
+from tests.unit.hub.test_spawner import nobody_answers, started, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,6 +141,22 @@ async def test_a_session_whose_job_slurm_runs_again_is_served_where_it_runs_then
     assert len(hub.stage.helper.submitted) == 1
 
 
+async def test_a_start_that_is_taken_up_again_and_cannot_be_reached_says_so(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "wait_up", nobody_answers)
+    _, task = await started(hub.stage)
+    task.cancel()
+    hub.stage.restarted()
+    await hub.app.init_spawners()
+    hub.spawner.session_reported(40001)
+    hub.stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    await until(lambda: hub.stage.helper.cancelled)
+    hub.stage.collector.publish(job(state="CANCELLED", nodes=("gpu1",)))
+    await until(lambda: hub.spawner.ending is not None)
+    assert "serves on gpu1, port 40001, but this service cannot reach it" in str(hub.spawner.last_end)
+
+
 async def test_a_start_whose_job_was_requeued_waits_for_a_new_report(stage: Stage) -> None:
     spawner, task = await started(stage)
     stage.collector.publish(job(state="RUNNING", nodes=(), restarts=0))
@@ -161,3 +179,16 @@ async def test_trouble_with_one_session_does_not_hide_the_requeue_of_another(hub
     }
     hub.stage.collector.publish(job(state="PENDING", restarts=1))
     await until(lambda: hub.spawner.pending == "spawn")
+
+
+async def test_an_error_of_work_in_the_background_is_logged(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    monkeypatch.setattr("berth.hub.app.janitor.sweep_forever", fail)
+    hub.app.log = logging.getLogger("hub")
+    await hub.app.init_spawners()
+    await until(lambda: "Work in the background ended" in caplog.text)
+    assert "nobody thought of this" in caplog.text

@@ -52,7 +52,7 @@ def test_scripts_get_the_same_in_words() -> None:
     assert found["headings"] == ["0 free", "1 free", "2 free"]
     assert {row["title"]: row["details"] for row in found["rows"]} == {
         "GPU": ["", "up to 4 cores, 40 GiB", ""],
-        "a100": ["nothing to be had", "", "up to 4 cores, 4000 MiB"],
+        "a100": ["nothing available", "", "up to 4 cores, 4000 MiB"],
         "Nodes without GPU": ["up to 4 cores, 4000 MiB", "", ""],
     }
 
@@ -73,7 +73,7 @@ def test_in_a_reservation_its_own_nodes_are_shown_and_the_caption_says_so() -> N
     [
         (None, ""),
         (Cell(0, 0, 0), ""),
-        (Cell(3, 0, 0), "nothing to be had"),
+        (Cell(3, 0, 0), "nothing available"),
         (Cell(3, 1, 3072), "up to 1 core, 3 GiB"),
         (Cell(3, 2, 3071), "up to 2 cores, 3071 MiB"),
         (Cell(3, 2, 300 * 1024 + 1), "up to 2 cores, 300 GiB"),
@@ -151,7 +151,7 @@ def test_the_page_shows_the_table_without_any_script(monkeypatch: pytest.MonkeyP
     assert rows == [
         ["GPU type", "0 free", "1 free", "2 free"],
         ["GPU", "0", "1 up to 4 cores, 40 GiB", "–"],  # noqa: RUF001 - as it is shown
-        ["a100", "1 nothing to be had", "0", "1 up to 4 cores, 4000 MiB"],
+        ["a100", "1 nothing available", "0", "1 up to 4 cores, 4000 MiB"],
         ["Nodes without GPU", "1 up to 4 cores, 4000 MiB", "–", "–"],  # noqa: RUF001
     ]
     assert "Counted 2 minutes ago." in table.caption.get_text()  # type: ignore[union-attr]

@@ -13,7 +13,7 @@ from berth.helper.client import EstimateResult, Resources, Verdict
 from berth.hub import estimate, offer
 from berth.hub.estimate import Estimate, Estimator
 from berth.hub.snapshot import Part
-from tests.unit.hub.factories import FORM, NOW, RELEASE, snapshot
+from tests.unit.hub.factories import FORM, NOW, RELEASE, reservation, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,11 +103,23 @@ def asking(**more: Any) -> tuple[Estimator, AskedHelper]:
     return Estimator(helper), helper  # type: ignore[arg-type]
 
 
-async def test_a_shape_is_asked_for_once_a_minute_by_whomever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reservation_to_come_is_waited_for_and_slurm_is_not_asked() -> None:
+    """`sbatch --test-only` of 24.11 answers "Invalid time specified" there, while sbatch queues the job."""
+    estimator, helper = asking()
+    begins = int(time.time()) + 7200
+    seen = replace(SEEN, reservations=(reservation(name="course", start=begins, end=begins + 3600),))
+    found = await estimator.ask("bob", replace(CHOSEN, reservation="course"), seen)
+    assert found.start is not None
+    assert found.start.timestamp() == begins
+    assert found.shown_start in str(found.sentence)
+    assert helper.asked == []
+
+
+async def test_a_shape_is_asked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     estimator, helper = asking()
     first = await estimator.ask("alice", CHOSEN, SEEN)
-    assert await estimator.ask("bob", CHOSEN, SEEN) == first
-    assert helper.asked == [("alice", estimate.resources(CHOSEN))]
+    assert await estimator.ask("alice", CHOSEN, SEEN) == first
+    assert helper.asked == [("alice", CHOSEN.resources)]
     await estimator.ask("alice", replace(CHOSEN, cores=2), SEEN)
     assert len(helper.asked) == 2
     monkeypatch.setattr(estimate, "KEPT_SECONDS", 0.0)
@@ -122,8 +134,11 @@ async def test_what_slurm_does_not_see_makes_no_other_shape() -> None:
     assert len(helper.asked) == 1
 
 
-async def test_a_refusal_is_kept_for_the_user_whom_it_concerns_only() -> None:
-    estimator, helper = asking(answer=EstimateResult(Verdict.REFUSED, message="limit"))
+@pytest.mark.parametrize(
+    "answer", [planned("2000-01-01T00:00:00"), EstimateResult(Verdict.REFUSED, message="limit")]
+)
+async def test_an_answer_is_kept_for_the_user_whose_limits_made_it_only(answer: EstimateResult) -> None:
+    estimator, helper = asking(answer=answer)
     for user in ("alice", "alice", "bob"):
         await estimator.ask(user, CHOSEN, SEEN)
     assert [user for user, _ in helper.asked] == ["alice", "bob"]
@@ -145,16 +160,44 @@ async def test_slurm_is_not_asked_while_it_does_not_answer(part: str) -> None:
     assert helper.asked == []
 
 
-async def test_one_question_at_a_time_and_those_who_ask_the_same_share_the_answer() -> None:
+async def test_one_question_at_a_time() -> None:
     estimator, helper = asking()
     helper.gate.clear()
-    shapes = [replace(CHOSEN, cores=cores) for cores in (1, 2, 1, 2)]
-    tasks = [asyncio.create_task(estimator.ask("alice", shape, SEEN)) for shape in shapes]
+    tasks = [asyncio.create_task(estimator.ask(user, CHOSEN, SEEN)) for user in ("alice", "bob", "carol")]
     await asyncio.sleep(0.01)
     assert len(helper.asked) == 1
     helper.gate.set()
-    assert len(await asyncio.gather(*tasks)) == 4
-    assert (len(helper.asked), helper.most) == (2, 1)
+    assert all("at once" in str(found.sentence) for found in await asyncio.gather(*tasks))
+    assert (len(helper.asked), helper.most) == (3, 1)
+
+
+async def test_one_user_takes_one_place_in_the_line_so_that_others_get_theirs() -> None:
+    estimator, helper = asking()
+    helper.gate.clear()
+    shapes = [replace(CHOSEN, cores=cores) for cores in range(1, 20)]
+    flood = [asyncio.create_task(estimator.ask("alice", shape, SEEN)) for shape in shapes]
+    other = asyncio.create_task(estimator.ask("bob", CHOSEN, SEEN))
+    await asyncio.sleep(0.01)
+    helper.gate.set()
+    assert "at once" in str((await other).sentence)
+    answered, *refused = [str(found.sentence) for found in await asyncio.gather(*flood)]
+    assert "at once" in answered
+    assert all("has not answered your last question" in sentence for sentence in refused)
+    assert [user for user, _ in helper.asked] == ["alice", "bob"]
+    assert "at once" in str((await estimator.ask("alice", shapes[1], SEEN)).sentence)
+
+
+async def test_one_who_leaves_the_line_may_ask_again() -> None:
+    estimator, helper = asking()
+    helper.gate.clear()
+    first = asyncio.create_task(estimator.ask("alice", CHOSEN, SEEN))
+    left = asyncio.create_task(estimator.ask("bob", CHOSEN, SEEN))
+    await asyncio.sleep(0)
+    left.cancel()
+    await asyncio.wait({left})
+    helper.gate.set()
+    assert "at once" in str((await estimator.ask("bob", CHOSEN, SEEN)).sentence)
+    await first
 
 
 async def test_whoever_waits_too_long_in_the_line_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,10 +219,13 @@ async def test_a_slow_answer_keeps_the_line_closed_and_is_there_for_the_next(
     estimator, helper = asking()
     helper.gate.clear()
     assert "has not answered so far" in str((await estimator.ask("alice", CHOSEN, SEEN)).sentence)
-    assert "Too many" in str((await estimator.ask("alice", replace(CHOSEN, cores=2), SEEN)).sentence)
+    assert "Too many" in str((await estimator.ask("bob", CHOSEN, SEEN)).sentence)
+    assert "your last question" in str(
+        (await estimator.ask("alice", replace(CHOSEN, cores=2), SEEN)).sentence
+    )
     helper.gate.set()
     await asyncio.sleep(0.01)
-    found: Estimate = await estimator.ask("bob", CHOSEN, SEEN)
+    found: Estimate = await estimator.ask("alice", CHOSEN, SEEN)
     assert "at once" in str(found.sentence)
     assert (len(helper.asked), helper.most) == (1, 1)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import combinations
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from jupyterhub.handlers.pages import SpawnHandler
 
 from berth.hub import footer, text, words
 from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
+from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.history import PastSession
 from berth.hub.options import LABELS
-from berth.hub.settings import Links
+from berth.hub.settings import FormSettings, Links
 from berth.hub.state import SessionRecord
 from berth.slurm.records import Association, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
@@ -163,8 +167,30 @@ async def test_the_page_has_the_rules_as_data_for_its_script(stage: Stage) -> No
     ]
     assert rules["accounts"]["proj_a"]["gpus"] == {"a100": 1}
     assert rules["accounts"]["proj_a"]["time"] == {"most": 480, "text": "8 hours"}
+    assert rules["defaults"]["gpus"] == "a100:1"
     assert rules["reservations"]["course"]["time"] == {"most": 60, "text": "1 hour"}
     assert page.select_one("#berth-memory option[value='1000M']")["data-amount"] == "1000"  # type: ignore[index]
+
+
+async def test_the_script_has_the_words_of_the_page_for_every_limit_of_memory(stage: Stage) -> None:
+    row = Association("alice", "proj_a", None, is_default=True, limits={("job", "mem"): 20_000})
+    nodes = (node(memory_mib=257_000), node(name="small", gpus={}, memory_mib=500))
+    tell(stage, nodes=nodes, associations=(row,))
+    page = await shown(stage)
+    place = page.find(id="berth-form")
+    assert isinstance(place, Tag)
+    sizes = json.loads(str(place["data-rules"]))["sizes"]
+    assert sizes == {"0": "0 MiB", "500": "500 MiB", "20000": "19 GiB", "257000": "250 GiB"}
+    assert f"At most {sizes['20000']} with these choices." in at(page, "berth-memory-hint")
+
+
+def test_a_size_is_never_said_to_be_more_than_it_is() -> None:
+    assert [words.size(size) for size in (257_000, 20_479, 20_480, 4000)] == [
+        "250.9 GiB",
+        "19.9 GiB",
+        "20 GiB",
+        "4000 MiB",
+    ]
 
 
 async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: Stage) -> None:
@@ -175,6 +201,59 @@ async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: S
     assert page.find_all(["select", "button"]) == []
     assert "None of your Slurm accounts" in page.get_text()
     assert page.select("a")[0]["href"] == "https://help.example.org/?job="
+
+
+TOO_MUCH: dict[str, dict[str, Any]] = {
+    "cores": {"default": 64, "choices": [64]},
+    "memory": {"default": "1T", "choices": ["1T"]},
+    "gpus": {"default": 8, "choices": [8]},
+    "time": {"default": "2-00:00:00", "choices": ["2-00:00:00"]},
+}
+"""Choices that no node has, or that the partition does not allow."""
+EMPTY = [names for count in range(1, 6) for names in combinations([*TOO_MUCH, "release"], count)]
+
+
+@pytest.mark.parametrize("empty", EMPTY, ids="-".join)
+async def test_with_any_menus_empty_page_and_options_say_the_same_sentence(
+    stage: Stage, empty: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "release" in empty:
+        monkeypatch.setattr(stage.service, "releases", tuple)
+    own = {name: field for name, field in TOO_MUCH.items() if name in empty}
+    stage.service.form = FormSettings.model_validate(FORM.model_dump() | own)
+    page = await shown(stage)
+    assert page.find_all(["select", "button"]) == []
+    sentence = at(page, "berth-missing")
+    first = "release" if "release" in empty else next(name for name in LABELS if name in empty)
+    assert "No release" in sentence if first == "release" else f"“spawner_form_{first}”" in sentence
+    for raw in ({}, {"cores": "1", "gpus": "a100:1"}):
+        with pytest.raises(BadOptions) as caught:
+            await stage.spawner.checked(raw)
+        assert str(caught.value.error.problems["account"]) == sentence
+
+
+async def test_a_partition_without_gpus_where_one_must_be_chosen_gets_a_sentence(stage: Stage) -> None:
+    gpus = {"gpus": {"default": 1, "choices": [1, 2]}}
+    stage.service.form = FormSettings.model_validate(FORM.model_dump() | gpus)
+    tell(stage, nodes=(node(gpus={}),))
+    assert "“spawner_form_gpus”" in at(await shown(stage), "berth-missing")
+
+
+@pytest.mark.parametrize(("reader", "own"), [("alice", True), ("root", False)])
+async def test_who_reads_somebody_elses_form_gets_no_advice_about_the_own_accounts(
+    stage: Stage, reader: str, monkeypatch: pytest.MonkeyPatch, *, own: bool
+) -> None:
+    async def logged_in(self: SpawnHandler) -> None:
+        self._jupyterhub_user = SimpleNamespace(name=reader)
+
+    monkeypatch.setattr(SpawnHandler, "prepare", logged_in)
+    await SpawnPage.__new__(SpawnPage).prepare()
+    page = await shown(stage)
+    assert [page.find(id=f"berth-{name}") is not None for name in ("advice", "estimate")] == [own, own]
+    live = page.find(id="berth-live")
+    assert isinstance(live, Tag)
+    assert live["data-reservation"] == ("berth-reservation" if own else "")
+    assert page.select_one("#berth-form select")
 
 
 async def test_the_form_is_in_the_language_of_the_reader(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from jupyterhub.scopes import parse_scopes
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
@@ -16,7 +17,8 @@ from tornado.web import Application
 
 from berth.helper.client import EstimateResult, Verdict
 from berth.hub.estimate import Estimator
-from berth.hub.handlers import advice, availability
+from berth.hub.handlers import advice, availability, stop
+from berth.hub.localized import localize
 from berth.slurm import openings
 from tests.unit.hub.factories import NOW, snapshot
 
@@ -61,13 +63,17 @@ class Site:
 
             async def prepare(self) -> None:
                 self._jupyterhub_user = site.user
+                self.expanded_scopes = {"delete:servers"}
+                self.parsed_scopes = parse_scopes(self.expanded_scopes)
 
             def check_xsrf_cookie(self) -> None:
                 """JupyterHub's own, and tested there."""
 
-            def write_error(self, status_code: int, **_: object) -> None:
-                """Do without JupyterHub's page."""
-                self.finish(str(status_code))  # type: ignore[attr-defined]
+            def write_error(self, status_code: int, **how: Any) -> None:
+                """Say what JupyterHub's page would, without the page."""
+                error = how.get("exc_info", (None, None))[1]
+                words = getattr(error, "jupyterhub_message", str(status_code))
+                self.finish(words)  # type: ignore[attr-defined]
 
         def here(handler: type) -> type:
             return type(handler.__name__, (LoggedIn, handler), {})
@@ -75,11 +81,14 @@ class Site:
         hub = stage.user.settings["hub"]
         self.server = HTTPServer(
             Application(
-                [
-                    (r"/availability", here(availability.AvailabilityHandler)),
-                    (r"/advice", here(advice.AdviceHandler)),
-                    (r"/estimate", here(advice.EstimateHandler)),
-                ],
+                localize(
+                    [
+                        (r"/availability", here(availability.AvailabilityHandler)),
+                        (r"/advice", here(advice.AdviceHandler)),
+                        (r"/estimate", here(advice.EstimateHandler)),
+                        (r"/stop/(?P<user_name>[^/]+)", here(stop.StopHandler)),
+                    ]
+                ),
                 berth=stage.service,
                 hub=hub,
                 db=stage.database,
@@ -131,6 +140,26 @@ async def until(probe: Callable[[], Any]) -> None:
 async def test_only_users_may_ask(site: Site, path: str) -> None:
     site.user = None
     assert (await site.get(path)).code == 403
+
+
+@pytest.mark.parametrize(
+    ("language", "login", "nobody"),
+    [
+        ("en", "Log in first", "There is no user carol in this service."),
+        ("it", "Prima occorre accedere", "In questo servizio non c'è un utente carol."),
+    ],
+)
+async def test_a_refusal_reads_in_the_language_of_its_reader_and_is_logged_in_english(
+    site: Site, caplog: pytest.LogCaptureFixture, language: str, login: str, nobody: str
+) -> None:
+    asks = {"Accept-Language": language}
+    answer = await site.post("/stop/carol", {}, **asks)
+    assert (answer.code, answer.body.decode()) == (404, nobody)
+    assert "There is no user carol in this service." in caplog.text
+    site.user = None
+    answer = await site.get("/advice", **asks)
+    assert (answer.code, answer.body.decode().startswith(login)) == (403, True)
+    assert "Log in first" in caplog.text
 
 
 async def test_the_table_is_there_once_for_all_and_for_a_reservation_of_ones_own(site: Site) -> None:

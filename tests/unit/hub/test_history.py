@@ -98,6 +98,41 @@ def test_a_stop_says_that_the_gpus_are_free_once_that_is_proven(ended: Job, said
     assert found.word == ""
 
 
+@pytest.mark.parametrize(
+    ("ended", "said", "word"),
+    [
+        (job(state="OUT_OF_MEMORY", peak_memory_mib=990), "used 990 MiB at its peak", "OUT_OF_MEMORY"),
+        (job(state="TIMEOUT", time_limit=480), "reached its time limit of 8 h 0 min", ""),
+        (job(state="NODE_FAIL"), "The node failed", "NODE_FAIL"),
+        (job(state="FAILED", exit_code=3), "failed with exit code 3", "FAILED"),
+        (job(state="CANCELLED", cancelled_by="root"), "cancelled by an operator (root)", "CANCELLED"),
+    ],
+)
+def test_what_ended_a_session_just_before_its_user_pressed_stop_is_told(
+    ended: Job, said: str, word: str
+) -> None:
+    closed = past(ended=replace(ended, nodes=("gpu1",)), wanted=True)
+    assert not closed.as_wished, "the form tells it too"
+    found = explain.ending(closed, CHOICES)
+    assert said in str(found.said)
+    assert found.word == word
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        job(state="COMPLETED"),
+        job(state="CANCELLED"),
+        job(state="CANCELLED", cancelled_by="alice"),
+        job(state="FORGOTTEN"),
+    ],
+)
+def test_a_stop_that_nothing_contradicts_is_what_its_user_wished(ended: Job) -> None:
+    closed = past(ended=replace(ended, nodes=("gpu1",)), wanted=True)
+    assert closed.as_wished
+    assert str(explain.ending(closed, CHOICES).said) == "Your session has ended; its GPU is free."
+
+
 def test_a_start_that_the_hub_gave_up_keeps_why() -> None:
     failure = say("session.boot_timeout", job_id=7, seconds=180).to_dict()
     found = explain.ending(past(record=record(failure=failure, phase=STOPPING), wanted=True), CHOICES)
@@ -256,7 +291,7 @@ def test_a_row_has_what_was_asked_and_used() -> None:
         cpus=2, start_time=int(NOW), end_time=int(NOW) + 3600, cpu_seconds=1800.0, peak_memory_mib=1500
     )
     row = shown(past(ended=used))
-    assert {name: row[name] for name in row if name != "started"} == {
+    assert {name: row[name] for name in row if name != "requested"} == {
         "lasted": "1 h 0 min",
         "job": "7",
         "node": "gpu1",

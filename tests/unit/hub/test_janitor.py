@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+import pytest
+
 from berth.hub import janitor
 from berth.hub.history import PastSession
 from berth.hub.state import STOPPING, SessionRecord
-from tests.unit.hub.factories import job
+from tests.unit.hub.factories import NOW, job
+from tests.unit.hub.test_spawner import until
 
 if TYPE_CHECKING:
     from tests.unit.hub.conftest import Stage
@@ -74,7 +77,46 @@ async def test_a_request_that_slurm_never_had_leaves_the_history(stage: Stage) -
     ending = stage.spawner.ending
     assert ending is not None
     assert "before Slurm said whether it took the request" in str(ending.said)
+    stage.collector.publish(asked_at=NOW, accounting=False)
+    await swept(stage)
+    assert len(stage.service.followed) == 1, "accounting has not answered yet"
+    stage.collector.publish(asked_at=NOW)
     await swept(stage)
     assert stage.service.followed == {}
     assert stage.spawner.past_sessions == ()
     assert stage.spawner.orm_spawner.state["history"] == []
+
+
+async def test_a_record_that_cannot_be_read_keeps_no_hub_from_starting_and_stays_stored(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged: list[object] = [{"nonce": "b" * 32}, "nonsense"]
+    stopped(stage, abandoned=[*damaged, RECORD])
+    janitor.restore(stage.service, stage.database)
+    assert list(stage.service.followed) == ["a" * 32]
+    assert caplog.text.count("cannot be read") == 2
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await swept(stage)
+    assert stage.service.followed == {}
+    assert stage.spawner.orm_spawner.state["abandoned"] == damaged
+    assert stage.spawner.get_state()["abandoned"] == damaged
+
+
+@pytest.mark.parametrize("broken", ["refresh", "prune"])
+async def test_trouble_with_the_history_does_not_end_the_janitor(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(broken)
+
+    stopped(stage, abandoned=[RECORD])
+    janitor.restore(stage.service, stage.database)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    monkeypatch.setattr(stage.service.history, broken, fail)
+    task = asyncio.create_task(janitor.sweep_forever(stage.service, stage.database))
+    await until(lambda: stage.helper.cancelled)
+    await asyncio.sleep(0.05)
+    stage.collector.publish(job(state="CANCELLED", exit_code=0))
+    await until(lambda: not stage.service.followed)
+    assert not task.done()
+    task.cancel()

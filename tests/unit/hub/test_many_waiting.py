@@ -12,7 +12,7 @@ from jupyterhub.user import User
 
 from berth.helper.client import Resources, SubmitResult, Verdict
 from berth.hub.collector import CollectorClient
-from berth.hub.snapshot import Part, Snapshot, Watch
+from berth.hub.snapshot import Snapshot, Update, Watch
 from berth.slurm import queueing
 from tests.unit.hub.factories import HUB, NOW, job, snapshot
 from tests.unit.hub.test_spawner import until
@@ -41,7 +41,7 @@ class Childless(CollectorClient):
         self.sent.append(message)
 
     def publish(self, jobs: dict[int, Job], asked_at: float) -> None:
-        self._publish(replace(self.snapshot, jobs=jobs, jobs_part=Part(asked_at)))
+        self._publish(Update("jobs_part", asked_at, fields={"jobs": jobs}))
 
 
 @dataclass

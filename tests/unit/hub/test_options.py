@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from berth.helper.client import Resources
 from berth.hub import offer, options
 from berth.hub.snapshot import Part
+from berth.slurm.capacity import Room
 from berth.slurm.records import Controller
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, node, reservation, snapshot
 
@@ -31,6 +33,14 @@ def test_defaults_alone_are_a_valid_choice() -> None:
     assert (chosen.gpus, chosen.gpu_type) == (1, "a100")
     assert chosen.reservation is None
     assert chosen.release is RELEASE
+
+
+def test_slurm_is_asked_for_exactly_what_was_chosen() -> None:
+    chosen = offer_for("alice").validate({"cores": "2", "memory": "4000M", "time": "00:30:00"})
+    assert chosen.resources == Resources("proj_a", None, 2, 4000, 1, "a100", 30)
+    # What sbatch gets and what the page looks for room for are the same.
+    assert Room(node(), 4, 2, 4000, {"a100": 1}).fits(chosen)
+    assert not Room(node(), 4, 1, 4000, {"a100": 1}).fits(chosen)
 
 
 def test_the_rule_on_the_form_is_the_partitions_own() -> None:

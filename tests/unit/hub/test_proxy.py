@@ -12,6 +12,7 @@ from jupyterhub.proxy import ConfigurableHTTPProxy
 
 from berth.hub import proxy
 from berth.hub.proxy import PatientProxy
+from tests.unit.hub.test_spawner import until
 
 if TYPE_CHECKING:
     from tests.unit.hub.conftest import Stage
@@ -119,3 +120,52 @@ async def test_a_route_that_could_not_be_deleted_is_deleted_after_the_stop(
     spawner._stop_pending = False
     await until_checked(routes)
     assert routes.specs == set()
+
+
+async def test_a_route_that_could_not_be_deleted_does_not_wait_for_the_next_session_to_serve(
+    stage: Stage, patient: PatientProxy, routes: Routes
+) -> None:
+    old = stage.begin()
+    await patient.add_user(stage.user)
+    routes.trouble = TimeoutError()
+    await patient.delete_user(stage.user)
+    del stage.user.spawners[""]
+    new = stage.begin()
+    assert new is not old
+    new._spawn_pending = True
+    routes.trouble = None
+    await until(lambda: not routes.specs)
+    assert routes.checked == 0, "a comparison would leave alone what is being started"
+    new._proxy_pending = True
+    await patient.add_user(stage.user)
+    await asyncio.sleep(0.05)
+    assert routes.specs == {new.proxy_spec}
+    new._spawn_pending = new._proxy_pending = False
+    await until_checked(routes)
+    assert routes.specs == {new.proxy_spec}
+
+
+async def test_the_route_of_a_session_that_is_only_looked_at_is_not_deleted(
+    stage: Stage, patient: PatientProxy, routes: Routes
+) -> None:
+    spawner = stage.begin()
+    await patient.add_user(stage.user)
+    routes.trouble = TimeoutError()
+    await patient.add_user(stage.user)
+    routes.trouble = None
+    spawner._check_pending = True
+    await asyncio.sleep(0.05)
+    assert routes.specs == {spawner.proxy_spec}
+
+
+async def test_an_error_nobody_thought_of_does_not_end_the_repair(
+    stage: Stage, patient: PatientProxy, routes: Routes
+) -> None:
+    spawner = stage.begin()
+    routes.trouble = TimeoutError()
+    await patient.add_user(stage.user)
+    routes.trouble = RuntimeError("alice is pending stop")
+    await asyncio.sleep(0.05)
+    routes.trouble = None
+    await until_checked(routes)
+    assert routes.specs == {spawner.proxy_spec}

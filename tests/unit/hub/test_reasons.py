@@ -45,6 +45,9 @@ def test_the_reason_of_a_wait_is_a_sentence_with_slurms_word_for_the_support(wor
         ("QOSMaxWallDurationPerJobLimit", "The time is longer than you may ask for. Ask for less."),
         ("QOSMaxSubmitJobPerUserLimit", "You have as many requests in the queue as you may at a time. Wait"),
         ("AssocMaxSubmitJobLimit", "Your account has as many requests in the queue as it may"),
+        ("AssocGrpSubmitJobsLimit", "Your account has as many requests in the queue as it may"),
+        ("QOSGrpSubmitJobsLimit", "All who share this limit (QOS) have as many requests in the queue"),
+        ("MaxSubmitJobsPerAccount", "Your account has as many requests in the queue as it may"),
     ],
 )
 def test_a_refusal_for_a_limit_says_which_and_keeps_slurms_own_words(word: str, said: str) -> None:

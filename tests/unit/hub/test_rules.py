@@ -163,7 +163,9 @@ def test_a_full_queue_is_found_before_slurm_refuses() -> None:
 
 def test_a_field_without_any_choice_is_said_and_there_is_no_form() -> None:
     shortest = limited(Qos("normal", limits={("job", "wall"): 10}))
-    assert str(offer_of(shortest).missing) == "Time: nothing can be chosen at the moment."
+    missing = str(offer_of(shortest).missing)
+    assert missing.startswith("Time: nothing can be chosen at the moment")
+    assert "smaller choices to “spawner_form_time”" in missing
     assert "nothing can be chosen" in problems(offer_of(shortest))["account"]
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jupyterhub.apihandlers import default_handlers
+from jupyterhub.objects import Server
 from jupyterhub.spawner import SpawnException
 from traitlets import TraitError
 from traitlets.config import Config
@@ -144,6 +145,9 @@ async def test_a_submission_that_no_later_listing_shows_did_not_happen(
     stage.collector.publish(asked_at=NOW + 90 + 29)
     await asyncio.sleep(0.05)
     assert not task.done()
+    stage.collector.publish(asked_at=NOW + 90 + 31, accounting=False)
+    await asyncio.sleep(0.05)
+    assert not task.done(), "a job that has already left the queue is known to accounting only"
     stage.collector.publish(asked_at=NOW + 90 + 31)
     with pytest.raises(SpawnException, match="nothing was started"):
         await task
@@ -366,6 +370,14 @@ async def test_a_stop_says_that_the_gpu_is_free_and_is_no_news_for_the_form(stag
     assert stage.collector.watch.accounted == {7}
 
 
+async def test_a_stop_that_comes_after_the_session_was_killed_for_memory_tells_that(stage: Stage) -> None:
+    spawner = await ended_session(stage, wanted=True, state="OUT_OF_MEMORY", exit_code=0)
+    assert stage.helper.cancelled, "its user pressed Stop before any snapshot showed the end"
+    assert "ran out of memory" in str(spawner.last_end)
+    assert spawner.ending is not None
+    assert spawner.ending.word == "OUT_OF_MEMORY"
+
+
 async def test_a_stop_that_is_not_proven_says_so_until_the_janitor_has_proven_it(stage: Stage) -> None:
     spawner, task = await started(stage)
     task.cancel()
@@ -396,6 +408,51 @@ async def test_a_start_that_did_not_answer_in_time_says_so_afterwards(
     assert spawner.ending is not None
     assert "did not answer within 180 seconds" in str(spawner.ending.said)
     assert spawner.ending.word == "start-failed"
+
+
+async def nobody_answers(server: Server, **how: Any) -> None:
+    raise TimeoutError(f"{server.url}{how['extra_path']} in {how['timeout']} s")
+
+
+async def test_a_session_that_reports_but_cannot_be_reached_says_where_and_what_to_do(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "wait_up", nobody_answers)
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu2",)))
+    with pytest.raises(StartFailed) as caught:
+        await task
+    said = "The session of job 7 serves on gpu2, port 40001, but this service cannot reach it there; it was"
+    assert caught.value.jupyterhub_message.startswith(said)
+    low, high = stage.service.hub.session.port_range
+    assert f"the ports {low} to {high} of the nodes" in str(caught.value)
+    assert (caught.value.job_id, caught.value.reason) == (7, "unreachable")
+    assert stored(stage)["session"]["phase"] == "queued", "a restarted hub tries again"
+    # JupyterHub cleans up; what is told later is the same, whatever Slurm says of the job.
+    stopping = asyncio.create_task(stage.user.stop())
+    await until(lambda: stage.helper.cancelled)
+    stage.collector.publish(job(state="CANCELLED", nodes=("gpu2",), cancelled_by="alice"))
+    await stopping
+    again = stage.restarted()
+    assert str(again.last_end).startswith(said)
+    assert again.ending is not None
+    assert (again.ending.word, again.ending.job_id) == ("start-failed", 7)
+
+
+async def test_a_session_that_ends_before_it_can_be_reached_tells_its_end(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def dies(server: Server, **how: Any) -> None:
+        stage.collector.publish(ended=(job(state="OUT_OF_MEMORY", nodes=("gpu1",)),))
+        await nobody_answers(server, **how)
+
+    monkeypatch.setattr(Server, "wait_up", dies)
+    spawner, task = await started(stage)
+    spawner.session_reported(40001)
+    stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
+    with pytest.raises(StartFailed, match="ran out of memory"):
+        await task
 
 
 async def test_a_request_that_waits_longer_than_the_site_wants_is_withdrawn(

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from berth.slurm import qos, records
-from berth.slurm.enforced import Enforced, enforced, job_qos, used
+from berth.slurm.enforced import Enforced, Use, enforced, job_qos, used
 from berth.slurm.records import Association, Job, Partition, Qos
 from tests.unit.slurm import recorded
 
@@ -123,3 +123,10 @@ def test_what_is_in_use_is_counted_from_the_jobs_that_run() -> None:
     found = {what: used(jobs, what) for what in (qos.CPU, qos.MEMORY, qos.GPU, f"{qos.GPU}:h100", qos.JOBS)}
     assert list(found.values()) == [4, 1000, 3, 2, 2]
     assert used(jobs, qos.SUBMIT) == 3
+    limited = Enforced(limits={(qos.USER, qos.CPU): 6, (qos.USER, qos.GPU): 2})
+    assert limited.use(jobs, qos.CPU) == Use(used=4, most=6)
+    assert limited.use(jobs, qos.MEMORY) is None
+
+
+def test_running_jobs_above_a_limit_that_was_lowered_leave_nothing() -> None:
+    assert [Use(4, 6).left, Use(3, 2).left] == [2, 0]

@@ -142,8 +142,8 @@ def test_what_is_spread_over_nodes_does_not_add_up() -> None:
     [
         (Request(1, 100, minutes=60), [held()], False),
         (Request(1, 100, minutes=60, reservation="course"), [held()], True),
-        (Request(1, 100, minutes=70, reservation="course"), [held()], False),
-        (Request(1, 100, minutes=70, reservation="course"), [held(flags=("FLEX",))], True),
+        (Request(1, 100, minutes=70, reservation="course"), [held()], True),
+        (Request(1, 100, minutes=60, reservation="course"), [held(start=2000, flags=("FLEX",))], True),
         (Request(1, 100, minutes=60, reservation="course"), [held("course", 2000)], False),
         (Request(1, 100, minutes=60, reservation="course"), [held("course", 0, 5000, "n9")], False),
         (Request(1, 100, minutes=60, reservation="gone"), [], False),

@@ -11,6 +11,7 @@ from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
 from berth.hub.handlers.history import HistoryHandler
 from berth.hub.handlers.report import SessionReportHandler
+from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.handlers.stop import StopHandler
 from berth.hub.localized import LanguageHandler
 from berth.hub.rest import ServerHandler
@@ -27,5 +28,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
     (r"/logout", LogoutHandler),
+    (r"/spawn", SpawnPage),
+    (r"/spawn/([^/]+)", SpawnPage),
 ]
 """Patterns below the hub's prefix, with their handlers."""

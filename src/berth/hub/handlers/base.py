@@ -1,4 +1,4 @@
-"""What the handlers for scripts and programs have in common."""
+"""What our handlers have in common: how they refuse, and how those for programs answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,27 @@ from jupyterhub.handlers import BaseHandler
 from tornado import web
 
 from berth.hub import options
+from berth.hub.text import ENGLISH, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.service import Service
+    from berth.hub.text import Text
+
+
+class Refused(web.HTTPError):
+    """A request is refused; `said` tells why, in the reader's language and, in the journal, in English."""
+
+    def __init__(self, status: int, said: Text) -> None:
+        """Refuse with a status."""
+        super().__init__(status, said.in_language(ENGLISH).replace("%", "%%"))
+        self.said = said
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """The text that JupyterHub shows to the user."""
+        return str(self.said)
 
 
 class DocumentHandler(BaseHandler):
@@ -32,7 +48,7 @@ class DocumentHandler(BaseHandler):
 
     def get_login_url(self) -> NoReturn:
         """Answer 403: a program cannot use a login page."""
-        raise web.HTTPError(403, "log in first")
+        raise Refused(403, say("pages.log_in_first"))
 
     def answer(self, document: Mapping[str, Any], status: int = 200) -> None:
         """Finish with a document."""

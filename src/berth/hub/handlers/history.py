@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from berth.slurm.records import Job
 
 COLUMNS: Final = (
-    "pages.column_started",
+    "pages.column_requested",
     "pages.column_lasted",
     "pages.column_job",
     "pages.column_node",

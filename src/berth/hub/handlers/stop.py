@@ -9,6 +9,10 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
+from berth.hub.handlers.base import Refused
+from berth.hub.options import printable
+from berth.hub.text import say
+
 CANCEL_SECONDS: Final = 5.0
 """How long a cancelled start may take to let go."""
 
@@ -25,7 +29,7 @@ class StopHandler(BaseHandler):
         """Stop or cancel, then show the state of the session."""
         user = self.find_user(user_name)
         if user is None:
-            raise web.HTTPError(404, "no such user")
+            raise Refused(404, say("pages.no_such_user", user=printable(user_name)))
         spawner = user.spawner
         if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
             spawner._spawn_future.cancel()  # noqa: SLF001

@@ -108,8 +108,9 @@
   // A point in time by the reader's clock, with its zone.
   function clock(seconds) {
     const language = form.closest("[lang]").lang;
-    const parts = { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
-    return new Date(1000 * seconds).toLocaleString(language, { ...parts, timeZoneName: "short" });
+    const day = { weekday: "short", day: "numeric", month: "short" };
+    const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
+    return new Date(1000 * seconds).toLocaleString(language, { ...day, ...time });
   }
 
   form.addEventListener("change", () => {

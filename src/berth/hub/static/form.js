@@ -59,14 +59,10 @@
     time: (option) => amount(option) <= most.time(),
   };
 
-  const size = (mebibytes) =>
-    mebibytes >= 10240 || (mebibytes >= 1024 && mebibytes % 1024 === 0)
-      ? `${Math.floor(mebibytes / 1024)} GiB`
-      : `${mebibytes} MiB`;
   const limit = {
     gpus: () => Math.max(0, ...[...menus.gpus.options].filter((option) => !option.disabled).map(amount)),
     cores: () => most.cores(),
-    memory: () => size(most.memory()),
+    memory: () => rules.sizes[most.memory()],
     time: () =>
       [account().time, reservation()?.time].find((bound) => bound && bound.most === most.time())?.text,
   };
@@ -77,13 +73,14 @@
     if (element !== null && element.textContent !== text) element.textContent = text;
   };
 
-  // Take back what cannot be had: the highest choice that can, and a word about it.
+  // Take back what cannot be had: the default, or else the highest choice that can, and a word about it.
   const settle = (menu) => {
     if (!chosen(menu.name).disabled) return;
     const left = [...menu.options].filter((option) => !option.disabled);
     if (left.length === 0) return;
-    left[left.length - 1].selected = true;
-    write(`berth-${menu.name}-note`, filled(rules.texts.moved, { label: label(menu), choice: left.at(-1).text }));
+    const instead = left.find((option) => option.value === rules.defaults[menu.name]) ?? left.at(-1);
+    instead.selected = true;
+    write(`berth-${menu.name}-note`, filled(rules.texts.moved, { label: label(menu), choice: instead.text }));
   };
 
   const update = () => {

@@ -5,7 +5,8 @@
   const live = document.getElementById("berth-live");
   if (!live) return;
   const table = document.getElementById("berth-table");
-  const reservation = document.getElementById("berth-reservation");
+  // Empty in the form of somebody else, whose reservations are not the reader's.
+  const reservation = document.getElementById(live.dataset.reservation);
   const url = `${window.jhdata.base_url}berth/api/availability`;
   const words = new Intl.RelativeTimeFormat(live.closest("[lang]").lang, { numeric: "auto" });
   const RETRY = { first: 3000, longest: 60000 };
