@@ -66,7 +66,7 @@ dev:
 	requirements/install dev
 
 browser: dev
-	{ command -v chromium && command -v chromedriver; } >/dev/null || requirements/debian chromium chromium-driver
+	{ command -v chromium && command -v chromedriver && command -v curl; } >/dev/null || requirements/debian chromium chromium-driver curl
 	tests/browser/install
 
 lock: dev ## Compile all locks anew with the newest versions that the .in files allow

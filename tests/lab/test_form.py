@@ -137,11 +137,12 @@ def test_a_reservation_is_offered_to_those_whom_slurm_lets_in_and_to_nobody_else
     for visitor, account in ((alice, "proj_a"), (bob, ACCOUNTS["bob"])):
         offered = later in field(visitor, "Slurm reservation").choices
         answer = login.attempt(
-            *("sbatch", "--test-only", "--chdir=/tmp", "-A", account, "-p", PARTITION, "-t", "30"),
-            *(f"--reservation={later}", "--wrap=true"),
+            *("sbatch", "--parsable", "--output=/dev/null", "-A", account, "-p", PARTITION, "-t", "30"),
+            *("--chdir=/tmp", f"--reservation={later}", "--wrap=true"),
             user=visitor.name,
         )
         assert (answer.rc == 0) is offered, answer.stderr
+        slurm.cancel(*slurm.queue(visitor.name))
     assert session_jobs(slurm, "alice") == []
 
 

@@ -71,7 +71,7 @@ def test_an_example_starts_follows_uses_and_stops_a_session(
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "JupyterLab is starting" in done.stdout or "waits in the queue" in done.stdout, done.stdout
+    assert "Your session is ready." in done.stdout, done.stdout
     assert "started" in done.stdout, "the status of the Jupyter server"
     (number,) = slurm.known("alice") - before
     until(lambda: session_jobs(slurm, "alice") == [], "no session of alice", 30)

@@ -70,6 +70,8 @@ class Estimator:
         """Return an estimate, or a sentence why there is none; never raises, never waits for long."""
         if snapshot.jobs_part.error or snapshot.nodes_part.error:
             return Estimate(say("availability.unavailable"))
+        if opens := _still_closed(chosen.reservation, snapshot, time.time()):
+            return Estimate(say("availability.starts_at", time=_shown(opens)), opens)
         shape = chosen.resources
         if known := self._known(user, shape):
             return known
@@ -123,6 +125,12 @@ def read(answer: EstimateResult, now: float) -> Estimate:
     if start.timestamp() <= now + AT_ONCE_SECONDS:
         return Estimate(say("availability.starts_now"))
     return Estimate(say("availability.starts_at", time=_shown(start)), start)
+
+
+def _still_closed(name: str | None, snapshot: Snapshot, now: float) -> datetime | None:
+    """Return when a reservation to come begins: `--test-only` calls that an invalid time, sbatch waits."""
+    starts = (item.start for item in snapshot.reservations if item.name == name and item.start > now)
+    return next((datetime.fromtimestamp(start).astimezone() for start in starts), None)
 
 
 def _start(message: str) -> datetime | None:

@@ -13,7 +13,7 @@ from berth.helper.client import EstimateResult, Resources, Verdict
 from berth.hub import estimate, offer
 from berth.hub.estimate import Estimate, Estimator
 from berth.hub.snapshot import Part
-from tests.unit.hub.factories import FORM, NOW, RELEASE, snapshot
+from tests.unit.hub.factories import FORM, NOW, RELEASE, reservation, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,6 +101,18 @@ def asking(**more: Any) -> tuple[Estimator, AskedHelper]:
     helper = AskedHelper(**more)
     helper.gate.set()
     return Estimator(helper), helper  # type: ignore[arg-type]
+
+
+async def test_a_reservation_to_come_is_waited_for_and_slurm_is_not_asked() -> None:
+    """`sbatch --test-only` of 24.11 answers "Invalid time specified" there, while sbatch queues the job."""
+    estimator, helper = asking()
+    begins = int(time.time()) + 7200
+    seen = replace(SEEN, reservations=(reservation(name="course", start=begins, end=begins + 3600),))
+    found = await estimator.ask("bob", replace(CHOSEN, reservation="course"), seen)
+    assert found.start is not None
+    assert found.start.timestamp() == begins
+    assert found.shown_start in str(found.sentence)
+    assert helper.asked == []
 
 
 async def test_a_shape_is_asked_for_once_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
