@@ -107,7 +107,8 @@ class Traffic:
 def form_with_age(visitor: Visitor) -> str:
     """The form's text if it says how old its figures are, and why."""
     text = pages.text(visitor.form_page())
-    return text if re.search(r"Slurm does not answer at the moment; .* seconds old", text) else ""
+    said = "Slurm does not answer at the moment. These are the last known figures." in text
+    return text if said and re.search(r"Counted \d\d seconds ago", text) else ""
 
 
 def test_sessions_and_form_stay_while_slurm_is_away(
