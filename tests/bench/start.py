@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -46,7 +47,7 @@ class Found:
 def measure(hubs: Sequence[Hub], rounds: int) -> str:
     """Start one session of each once a round, after one round that warms the caches of all."""
     timed: dict[str, Callable[[], tuple[float, ...]]] = {FLOOR: lambda: (floor.seconds(USER),)}
-    timed |= {hub.name: lambda hub=hub: _trial(hub) for hub in hubs}  # type: ignore[misc]
+    timed |= {hub.name: partial(_trial, hub) for hub in hubs}
     found = {name: Found() for name in timed}
     for number in range(rounds + 1):
         for name, trial in timed.items():

@@ -97,7 +97,7 @@ def test_bad_options_by_the_form_get_a_400_and_the_form_again(
     answer = alice.submit_form(**options)
     refused(answer)
     form = pages.form(answer, "spawn_form")
-    assert form.buttons[0] == "Start"
+    assert form.buttons == ("Start", "When could it start?")
     for name in set(options) & set(form.fields):
         field = form.fields[name]
         assert "is not one of the choices" in field.hint or "short text" in field.hint, field

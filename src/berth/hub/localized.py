@@ -25,7 +25,8 @@ class Localized:
         chosen = request.get_cookie(COOKIE, "")
         asked = request.request.headers.get("Accept-Language", "")
         text.language.set(chosen if chosen in text.LANGUAGES else text.preferred(asked))
-        await super().prepare()  # type: ignore[misc]
+        handler: Any = super()  # whichever this is mixed into
+        await handler.prepare()
 
 
 def localize(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:

@@ -31,12 +31,12 @@ def distinct(nodes: Iterable[Node], partition: Partition | None) -> tuple[Shape,
     """Return every shape once, the partition's limits for one node taken into account."""
     cores = partition.max_cores_per_node if partition is not None else None
     memory = partition.max_memory_per_node if partition is not None else None
-    found: dict[tuple[object, ...], list[str]] = {}
+    found: dict[tuple[int, int, tuple[tuple[str, int], ...]], list[str]] = {}
     for node in nodes:
         key = (_least(node.cpus, cores), _least(node.memory_mib, memory), tuple(sorted(node.gpus.items())))
         found.setdefault(key, []).append(node.name)
     return tuple(
-        Shape(cpus, mebibytes, dict(gpus), frozenset(names))  # type: ignore[call-overload, arg-type]
+        Shape(cpus, mebibytes, dict(gpus), frozenset(names))
         for (cpus, mebibytes, gpus), names in found.items()
     )
 
