@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from selenium.webdriver.common.keys import Keys
 
-from berth.hub import text
+from berth.hub.texts import text
 from tests.browser import axe
 from tests.lab.waiting import until
 

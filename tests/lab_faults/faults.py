@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SETTLED_SECONDS = 90.0
 HELPER_SOCKET = "/run/berth/helper.sock"
-COLLECTOR = "[b]erth.hub.collect"
+COLLECTOR = "[b]erth.hub.collector.process"
 """A pattern of its command line, which the command that looks for it does not fit."""
 
 _KEPT = """

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from ansible.errors import AnsibleError
 
-from berth.hub import offer
+from berth.hub.collector.snapshot import Snapshot
+from berth.hub.form import offer
 from berth.hub.settings import FormSettings
-from berth.hub.snapshot import Snapshot
 from berth.slurm import client, drift, gres, hostlist, records
 from tests.render import systems
 from tests.render.conftest import ROOT

@@ -16,10 +16,10 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.metrics import RUNNING_SERVERS
 from sqlalchemy.orm import selectinload
 
-from berth.hub import janitor, state
 from berth.hub.handlers import HANDLERS
-from berth.hub.launch import CHECK_SECONDS, StartFailed
-from berth.hub.localized import localize
+from berth.hub.session import janitor, state
+from berth.hub.session.launch import CHECK_SECONDS, StartFailed
+from berth.hub.texts.localized import localize
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jupyterhub.user import User
 
     from berth.hub.service import Service
-    from berth.hub.spawner import BerthSpawner
+    from berth.hub.session.spawner import BerthSpawner
 
 
 class BerthHub(JupyterHub):

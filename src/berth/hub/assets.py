@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
-from berth.hub import text
+from berth.hub.texts import text
 
 DIRECTORY: Final = files("berth.hub") / "static"
 
@@ -30,4 +30,4 @@ TEMPLATE_VARIABLES: Final[dict[str, Any]] = {
     "languages": text.LANGUAGES,
     "asset": lambda _user: asset,
 }
-"""For every template of the hub; `berth.hub.form` gives its own the same."""
+"""For every template of the hub; `berth.hub.form.page` gives its own the same."""

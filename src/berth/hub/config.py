@@ -13,7 +13,7 @@ from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
 from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
-from berth.hub.spawner import BerthSpawner
+from berth.hub.session.spawner import BerthSpawner
 
 HTTP_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 5

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.hub.tellingspawner import TellingSpawner
-from berth.hub.text import Text, say
+from berth.hub.session.tellingspawner import TellingSpawner
+from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
     from jupyterhub.user import User

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jupyterhub.user import User
 
-    from berth.hub.spawner import BerthSpawner
+    from berth.hub.session.spawner import BerthSpawner
 
 ANSWER_SECONDS: Final = 30.0
 """Limit of every request to the proxy; JupyterHub's own ends after five minutes."""

@@ -14,24 +14,24 @@ from typing import TYPE_CHECKING, Any, Final
 from tornado import web
 
 from berth.helper.client import HelperClient
-from berth.hub import offer
-from berth.hub.availability import Documents
-from berth.hub.collector import CollectorClient
-from berth.hub.estimate import Estimator
-from berth.hub.history import History
+from berth.hub.collector.client import CollectorClient
+from berth.hub.collector.snapshot import Watch
+from berth.hub.form import offer
+from berth.hub.form.availability import Documents
+from berth.hub.form.estimate import Estimator
 from berth.hub.lookup import Lookup, NoAnswerError
-from berth.hub.snapshot import Watch
+from berth.hub.session.history import History
 from berth.hub.streams import Streams
-from berth.hub.text import say
+from berth.hub.texts.text import say
 from berth.releases import catalogue
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from berth.hub.history import Owner
-    from berth.hub.options import Offer
+    from berth.hub.form.options import Offer
+    from berth.hub.session.history import Owner
+    from berth.hub.session.state import SessionRecord
     from berth.hub.settings import FormSettings, HubSettings
-    from berth.hub.state import SessionRecord
     from berth.releases.catalogue import Release
 
 HELPER_TIMEOUT_SECONDS: Final = 90.0

@@ -13,9 +13,9 @@ from jupyterhub.user import User
 
 from berth.helper.client import CancelResult, Resources, SubmitResult, Verdict
 from berth.hub import service as service_module
+from berth.hub.collector.snapshot import Part, Snapshot, Watch
 from berth.hub.service import Service
-from berth.hub.snapshot import Part, Snapshot, Watch
-from berth.hub.spawner import BerthSpawner
+from berth.hub.session.spawner import BerthSpawner
 from tests.unit.hub.factories import FORM, HUB, JOB, RELEASE, snapshot
 
 if TYPE_CHECKING:

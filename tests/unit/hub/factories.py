@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from berth.hub import settings
-from berth.hub.snapshot import Part, Snapshot
+from berth.hub.collector.snapshot import Part, Snapshot
 from berth.releases.catalogue import Environment, Release
 from berth.slurm.records import Association, Job, Node, Partition, Reservation
 

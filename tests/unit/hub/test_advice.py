@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.hub import advice, offer, settings, smaller, text
-from berth.hub.advice import Advice
-from berth.hub.options import Offer, OptionsError
-from berth.hub.snapshot import Part, Snapshot
+from berth.hub import settings
+from berth.hub.collector.snapshot import Part, Snapshot
+from berth.hub.form import advice, offer, smaller
+from berth.hub.form.advice import Advice
+from berth.hub.form.options import Offer, OptionsError
+from berth.hub.texts import text
 from berth.slurm import openings, qos
 from berth.slurm.records import Controller, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot

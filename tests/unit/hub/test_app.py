@@ -19,7 +19,7 @@ from tests.unit.hub.test_spawner import nobody_answers, started, until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from berth.hub.spawner import BerthSpawner
+    from berth.hub.session.spawner import BerthSpawner
     from tests.unit.hub.conftest import Stage
 
 

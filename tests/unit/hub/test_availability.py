@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from berth.hub import availability, form, offer, text
-from berth.hub.availability import Documents
+from berth.hub.collector.snapshot import Part, Snapshot
+from berth.hub.form import availability, offer
+from berth.hub.form import page as form
+from berth.hub.form.availability import Documents
 from berth.hub.service import Service
-from berth.hub.snapshot import Part, Snapshot
+from berth.hub.texts import text
 from berth.slurm import openings
 from berth.slurm.openings import Cell
 from tests.unit.hub.factories import FORM, HUB, NOW, RELEASE, job, node, reservation, snapshot

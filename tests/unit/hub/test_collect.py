@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.hub import collect, explain, pipe, questions
-from berth.hub.snapshot import Part, Snapshot, Update, Watch
+from berth.hub.collector import pipe, questions
+from berth.hub.collector import process as collect
+from berth.hub.collector.snapshot import Part, Snapshot, Update, Watch
+from berth.hub.session import explain
 from berth.slurm import client
 
 if TYPE_CHECKING:
@@ -429,7 +431,7 @@ async def test_messages_pass_the_pipe_whole() -> None:
 async def test_an_ended_job_that_the_queue_still_lists_is_asked_for_in_accounting_until_it_is_complete(
     slurm: Slurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    monkeypatch.setattr("berth.hub.collector.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
     asking = collector()
     asking.watch = Watch(accounted=frozenset({3}))
     await woken(asking, slurm)
@@ -444,7 +446,7 @@ async def test_an_ended_job_that_the_queue_still_lists_is_asked_for_in_accountin
 async def test_accounting_that_stays_behind_is_asked_more_and_more_rarely(
     slurm: Slurm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("berth.hub.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
+    monkeypatch.setattr("berth.hub.collector.ends.time", SimpleNamespace(monotonic=lambda: slurm.clock))
     asking = collector()
     asking.watch = Watch(accounted=frozenset({424242, 424243}))
     for _ in range(600):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.hub import collector
-from berth.hub.collector import CollectorClient
-from berth.hub.snapshot import Part, Update, Watch
+from berth.hub.collector import client as collector
+from berth.hub.collector.client import CollectorClient
+from berth.hub.collector.snapshot import Part, Update, Watch
 from tests.unit.hub.factories import HUB, NOW, job
 
 if TYPE_CHECKING:

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from berth.helper.client import EstimateResult, Resources, Verdict
-from berth.hub import estimate, offer
-from berth.hub.estimate import Estimate, Estimator
-from berth.hub.snapshot import Part
+from berth.hub.collector.snapshot import Part
+from berth.hub.form import estimate, offer
+from berth.hub.form.estimate import Estimate, Estimator
 from tests.unit.hub.factories import FORM, NOW, RELEASE, reservation, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from berth.hub.options import SessionOptions
+    from berth.hub.form.options import SessionOptions
 
 TEXT = "Job 5 to start at {} using 1 processors on nodes gpu1 in partition interactive"
 SEEN = snapshot()

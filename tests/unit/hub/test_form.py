@@ -12,13 +12,14 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from jupyterhub.handlers.pages import SpawnHandler
 
-from berth.hub import footer, text, words
-from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
+from berth.hub import footer
+from berth.hub.form.formspawner import BadOptions, LinkOnlyFillsError
+from berth.hub.form.options import LABELS
 from berth.hub.handlers.spawn import SpawnPage
-from berth.hub.history import PastSession
-from berth.hub.options import LABELS
+from berth.hub.session.history import PastSession
+from berth.hub.session.state import SessionRecord
 from berth.hub.settings import FormSettings, Links
-from berth.hub.state import SessionRecord
+from berth.hub.texts import text, words
 from berth.slurm.records import Association, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER

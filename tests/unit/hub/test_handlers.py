@@ -16,16 +16,16 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application
 
 from berth.helper.client import EstimateResult, Verdict
-from berth.hub.estimate import Estimator
+from berth.hub.form.estimate import Estimator
 from berth.hub.handlers import advice, availability, stop
-from berth.hub.localized import localize
+from berth.hub.texts.localized import localize
 from berth.slurm import openings
 from tests.unit.hub.factories import NOW, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
     from tests.unit.hub.conftest import Stage
 
 STREAM = {"Accept": "text/event-stream"}

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.hub import explain, janitor
 from berth.hub.handlers.history import COLUMNS, cells
-from berth.hub.history import DAY_SECONDS, GIVE_UP_SECONDS, MAX_SESSIONS, History, PastSession
-from berth.hub.state import STOPPING, SessionRecord
-from berth.hub.text import say
+from berth.hub.session import explain, janitor
+from berth.hub.session.history import DAY_SECONDS, GIVE_UP_SECONDS, MAX_SESSIONS, History, PastSession
+from berth.hub.session.state import STOPPING, SessionRecord
+from berth.hub.texts.text import say
 from berth.slurm import records
 from berth.slurm.records import Controller, Job
 from tests.unit.hub.factories import NOW, job, snapshot

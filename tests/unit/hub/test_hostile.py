@@ -16,15 +16,15 @@ from tornado import web
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
 from berth.helper.client import SubmitResult, Verdict
-from berth.hub.formspawner import BadOptions, LinkOnlyFillsError
-from berth.hub.options import LABELS
-from berth.hub.rest import ServerHandler
+from berth.hub.form.formspawner import BadOptions, LinkOnlyFillsError
+from berth.hub.form.options import LABELS
+from berth.hub.form.rest import ServerHandler
 from tests.unit.hub.factories import FORM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from berth.hub.options import Offer
+    from berth.hub.form.options import Offer
     from tests.unit.hub.conftest import Stage
 
 EXAMPLES = 500

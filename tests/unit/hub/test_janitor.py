@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.hub import janitor
-from berth.hub.history import PastSession
-from berth.hub.state import STOPPING, SessionRecord
+from berth.hub.session import janitor
+from berth.hub.session.history import PastSession
+from berth.hub.session.state import STOPPING, SessionRecord
 from tests.unit.hub.factories import NOW, job
 from tests.unit.hub.test_spawner import until
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from berth.helper.client import Resources
-from berth.hub import offer, options
-from berth.hub.snapshot import Part
+from berth.hub.collector.snapshot import Part
+from berth.hub.form import offer, options
 from berth.slurm.capacity import Room
 from berth.slurm.records import Controller
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, node, reservation, snapshot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from berth.hub import reasons, status
+from berth.hub.session import reasons, status
 from tests.unit.hub.factories import NOW, job, snapshot
 
 POLICY = "Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size)"

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.hub import offer, options, text
+from berth.hub.form import offer, options
+from berth.hub.texts import text
 from berth.slurm.records import Association, Controller, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot
 
 if TYPE_CHECKING:
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
 
 CONTROLLER = Controller(accounting=True, associations=True, private_jobs=False, limits=True)
 MIXED = (

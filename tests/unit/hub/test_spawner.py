@@ -19,11 +19,11 @@ from traitlets import TraitError
 from traitlets.config import Config
 
 from berth.helper.client import SubmitResult, Verdict
-from berth.hub import text
-from berth.hub.formspawner import BadOptions
-from berth.hub.history import History
-from berth.hub.launch import StartFailed
-from berth.hub.spawner import BerthSpawner
+from berth.hub.form.formspawner import BadOptions
+from berth.hub.session.history import History
+from berth.hub.session.launch import StartFailed
+from berth.hub.session.spawner import BerthSpawner
+from berth.hub.texts import text
 from berth.slurm.records import Controller
 from tests.unit.hub.factories import NOW, job
 
@@ -117,7 +117,7 @@ async def test_without_accounting_a_session_is_submitted_without_an_account(stag
 async def test_a_lost_answer_is_settled_by_name_and_owner(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("berth.hub.launch.time.time", lambda: NOW)
+    monkeypatch.setattr("berth.hub.session.launch.time.time", lambda: NOW)
     stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
     spawner = stage.begin()
     task = asyncio.create_task(spawner.start())
@@ -137,7 +137,7 @@ async def test_a_lost_answer_is_settled_by_name_and_owner(
 async def test_a_submission_that_no_later_listing_shows_did_not_happen(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("berth.hub.launch.time.time", lambda: NOW)
+    monkeypatch.setattr("berth.hub.session.launch.time.time", lambda: NOW)
     stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
     spawner = stage.begin()
     task = asyncio.create_task(spawner.start())
@@ -397,7 +397,7 @@ async def test_a_start_that_did_not_answer_in_time_says_so_afterwards(
     spawner, task = await started(stage)
     passed = itertools.count(step=1000)
     slow = SimpleNamespace(monotonic=lambda: next(passed), time=time.time)
-    monkeypatch.setattr("berth.hub.launch.time", slow)  # the loop's own clock goes on as it does
+    monkeypatch.setattr("berth.hub.session.launch.time", slow)  # the loop's own clock goes on as it does
     stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
     with pytest.raises(StartFailed) as caught:
         await task
@@ -462,7 +462,7 @@ async def test_a_request_that_waits_longer_than_the_site_wants_is_withdrawn(
     limit = stage.service.hub.session.queue_timeout_seconds
     asked_at = stage.spawner.record.requested_at if stage.spawner.record else 0.0
     clock = SimpleNamespace(monotonic=time.monotonic, time=lambda: asked_at + limit - 1)
-    monkeypatch.setattr("berth.hub.launch.time", clock)
+    monkeypatch.setattr("berth.hub.session.launch.time", clock)
     stage.collector.publish(job())
     await asyncio.sleep(0.05)
     assert not task.done()

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.hub import status, text, words
-from berth.hub.snapshot import Part
-from berth.hub.state import QUEUED, READY, STOPPING, SessionRecord
+from berth.hub.collector.snapshot import Part
+from berth.hub.session import status
+from berth.hub.session.state import QUEUED, READY, STOPPING, SessionRecord
+from berth.hub.texts import text, words
 from tests.unit.hub.factories import NOW, job, snapshot
 
 if TYPE_CHECKING:

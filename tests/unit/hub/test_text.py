@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from berth.hub import text
-from berth.hub.text import Text, TextError, say
+from berth.hub.texts import text
+from berth.hub.texts.text import Text, TextError, say
 from tests.contract.project import ROOT
 
 if TYPE_CHECKING:

@@ -7,14 +7,14 @@ from typing import Any
 from tornado.web import StaticFileHandler
 
 from berth.hub.assets import DIRECTORY
+from berth.hub.form.rest import ServerHandler
 from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
 from berth.hub.handlers.history import HistoryHandler
 from berth.hub.handlers.report import SessionReportHandler
 from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.handlers.stop import StopHandler
-from berth.hub.localized import LanguageHandler
-from berth.hub.rest import ServerHandler
+from berth.hub.texts.localized import LanguageHandler
 
 HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),

@@ -6,9 +6,9 @@ import time
 
 from tornado import web
 
-from berth.hub import advice
+from berth.hub.form import advice
+from berth.hub.form.options import OptionsError
 from berth.hub.handlers.base import DocumentHandler, options_of
-from berth.hub.options import OptionsError
 
 
 class AdviceHandler(DocumentHandler):

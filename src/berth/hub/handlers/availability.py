@@ -10,9 +10,9 @@ from jupyterhub.handlers.login import LogoutHandler as StockLogoutHandler
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from berth.hub import availability
+from berth.hub.form import availability
+from berth.hub.form.options import OptionsError
 from berth.hub.handlers.base import DocumentHandler, options_of
-from berth.hub.options import OptionsError
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 STREAM_SECONDS: Final = 3600.0

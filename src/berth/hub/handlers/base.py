@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from jupyterhub.handlers import BaseHandler
 from tornado import web
 
-from berth.hub import options
-from berth.hub.text import ENGLISH, say
+from berth.hub.form import options
+from berth.hub.texts.text import ENGLISH, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.service import Service
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
 
 
 class Refused(web.HTTPError):

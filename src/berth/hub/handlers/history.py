@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 from jupyterhub.handlers import BaseHandler
 from tornado import web
 
-from berth.hub import words
-from berth.hub.text import Text, say
+from berth.hub.texts import words
+from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
-    from berth.hub.explain import Ending
-    from berth.hub.history import PastSession
     from berth.hub.service import Service
-    from berth.hub.tellingspawner import TellingSpawner
+    from berth.hub.session.explain import Ending
+    from berth.hub.session.history import PastSession
+    from berth.hub.session.tellingspawner import TellingSpawner
     from berth.slurm.records import Job
 
 COLUMNS: Final = (

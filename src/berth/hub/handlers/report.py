@@ -6,7 +6,7 @@ from jupyterhub.apihandlers import APIHandler
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
-from berth.hub.spawner import BerthSpawner
+from berth.hub.session.spawner import BerthSpawner
 
 
 class _Report(BaseModel):

@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyterhub.handlers.pages import SpawnHandler
 
-from berth.hub import form
+from berth.hub.form import page as form
 
 
 class SpawnPage(SpawnHandler):

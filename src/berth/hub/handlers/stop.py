@@ -9,9 +9,9 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
+from berth.hub.form.options import printable
 from berth.hub.handlers.base import Refused
-from berth.hub.options import printable
-from berth.hub.text import say
+from berth.hub.texts.text import say
 
 CANCEL_SECONDS: Final = 5.0
 """How long a cancelled start may take to let go."""

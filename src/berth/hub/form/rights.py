@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from berth.hub import words
-from berth.hub.labels import RESOURCES
-from berth.hub.options import NO_ACCOUNT
-from berth.hub.rules import AccountRules, ReservationRules
-from berth.hub.text import say
+from berth.hub.form.options import NO_ACCOUNT
+from berth.hub.form.rules import AccountRules, ReservationRules
+from berth.hub.texts import words
+from berth.hub.texts.labels import RESOURCES
+from berth.hub.texts.text import say
 from berth.slurm import enforced as slurm_limits
 from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from berth.hub.snapshot import Snapshot
-    from berth.hub.text import Text
+    from berth.hub.collector.snapshot import Snapshot
+    from berth.hub.texts.text import Text
     from berth.slurm.enforced import Enforced, Use
     from berth.slurm.records import Association, Job, Reservation
 

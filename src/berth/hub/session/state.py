@@ -32,11 +32,11 @@ class SessionRecord:
     port: int | None = None
     """Port that the session reported."""
     asked: dict[str, Any] = field(default_factory=dict)
-    """What was chosen, in the units that sbatch gets (see `berth.hub.options.SessionOptions`)."""
+    """What was chosen, in the units that sbatch gets (see `berth.hub.form.options.SessionOptions`)."""
     unanswered: bool = False
     """Nobody said whether the submission reached Slurm; it is looked for in the queue."""
     failure: dict[str, Any] | None = None
-    """Why the hub ended it by itself: a stored `Text` (see `berth.hub.text`)."""
+    """Why the hub ended it by itself: a stored `Text` (see `berth.hub.texts.text`)."""
     restarts: int = 0
     """How often Slurm had requeued the job when it was last looked at."""
 

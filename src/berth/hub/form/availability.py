@@ -7,12 +7,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub import text
-from berth.hub.text import Text, say
+from berth.hub.texts import text
+from berth.hub.texts.text import Text, say
 from berth.slurm.openings import Cell
 
 if TYPE_CHECKING:
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
     from berth.slurm.openings import GpuRow
 
 MINUTE: Final = 60

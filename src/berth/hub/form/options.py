@@ -1,6 +1,6 @@
 """The options of a session: one model for the form, the REST API and the stored choice.
 
-`Offer` is what one user may choose from at this moment (computed by `berth.hub.offer`). `Offer.validate`
+`Offer` is what one user may choose from at this moment (computed by `berth.hub.form.offer`). `Offer.validate`
 accepts flat text values only and checks each against its own allow-list, so that nothing else can ever
 reach sbatch.
 """
@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.helper.client import Resources
-from berth.hub import words
-from berth.hub.labels import LABELS
-from berth.hub.rules import ORDER
-from berth.hub.text import ENGLISH, say
+from berth.hub.form.rules import ORDER
+from berth.hub.texts import words
+from berth.hub.texts.labels import LABELS
+from berth.hub.texts.text import ENGLISH, say
 from berth.slurm import units
 from berth.slurm.capacity import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from berth.hub.rules import Rules
-    from berth.hub.text import Text
+    from berth.hub.form.rules import Rules
+    from berth.hub.texts.text import Text
     from berth.releases.catalogue import Release
 
 __all__ = [

@@ -6,11 +6,11 @@ import time
 from functools import reduce
 from typing import TYPE_CHECKING, Final
 
-from berth.hub.text import say
+from berth.hub.texts.text import say
 from berth.slurm import units
 
 if TYPE_CHECKING:
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
 
 _GIBIBYTE: Final = 1024
 _EXACT: Final = 10 * _GIBIBYTE

@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from berth.hub import words
-from berth.hub.labels import LABELS, RESOURCES
-from berth.hub.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
-from berth.hub.rights import account_rules, accounts_of, obstacle, reservation_rules
-from berth.hub.rules import Rules
-from berth.hub.text import say
+from berth.hub.form.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
+from berth.hub.form.rights import account_rules, accounts_of, obstacle, reservation_rules
+from berth.hub.form.rules import Rules
+from berth.hub.texts import words
+from berth.hub.texts.labels import LABELS, RESOURCES
+from berth.hub.texts.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from berth.hub.collector.snapshot import Snapshot
     from berth.hub.settings import FormSettings
-    from berth.hub.snapshot import Snapshot
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
     from berth.releases.catalogue import Release
     from berth.slurm.records import Association, Reservation
 

@@ -8,14 +8,15 @@ from batchspawner import SlurmSpawner
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
 
-from berth.hub import form, options
-from berth.hub.labels import LABELS
-from berth.hub.text import ENGLISH, say
+from berth.hub.form import options
+from berth.hub.form import page as form
+from berth.hub.texts.labels import LABELS
+from berth.hub.texts.text import ENGLISH, say
 
 if TYPE_CHECKING:
-    from berth.hub.options import Offer
+    from berth.hub.form.options import Offer
     from berth.hub.service import Service
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
 
 # Importing batchspawner adds its own entry to JupyterHub's API; ours (berth.hub.handlers) replaces it.
 default_handlers[:] = [entry for entry in default_handlers if entry[0] != r"/api/batchspawner"]

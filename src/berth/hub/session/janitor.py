@@ -13,14 +13,14 @@ from jupyterhub import orm
 from sqlalchemy.exc import SQLAlchemyError
 
 from berth.hub.service import Followed, Service
-from berth.hub.state import SessionRecord
+from berth.hub.session.state import SessionRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy.orm import Session
 
-    from berth.hub.history import Owner
+    from berth.hub.session.history import Owner
     from berth.slurm.records import Job
 
 CHECK_SECONDS: Final = 10.0

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub.state import SessionRecord
+from berth.hub.session.state import SessionRecord
 from berth.slurm.jobs import FORGOTTEN, Job
 
 if TYPE_CHECKING:
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
 
 MAX_SESSIONS: Final = 30
 """Sessions of one user that are kept, however young they are."""

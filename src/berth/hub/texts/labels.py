@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from berth.hub.text import say
+from berth.hub.texts.text import say
 from berth.slurm import qos
 
 LABELS: Final = {

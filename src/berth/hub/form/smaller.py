@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from berth.hub import words
+from berth.hub.texts import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from berth.hub.options import Offer
+    from berth.hub.form.options import Offer
     from berth.slurm.capacity import Room
 
 MOST: Final = 3

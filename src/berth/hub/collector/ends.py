@@ -11,7 +11,7 @@ from berth.slurm import client, records
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.hub.snapshot import Watch
+    from berth.hub.collector.snapshot import Watch
     from berth.slurm.records import Controller, Job
 
 KEPT_SECONDS = 3600.0

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub import smaller, words
-from berth.hub.labels import LABELS, RESOURCES
-from berth.hub.text import Text, say
+from berth.hub.form import smaller
+from berth.hub.texts import words
+from berth.hub.texts.labels import LABELS, RESOURCES
+from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.hub.options import Offer
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
+    from berth.hub.form.options import Offer
     from berth.slurm.capacity import Request
 
 STALE_SECONDS: Final = 120.0

@@ -23,7 +23,7 @@ LANGUAGES: Final = {ENGLISH: "English", "it": "Italiano"}
 """The languages there are, by the code that browsers use, and what they call themselves."""
 
 language: ContextVar[str] = ContextVar("berth_language", default=ENGLISH)
-"""The language of the request that is being answered; set by `berth.hub.localized`."""
+"""The language of the request that is being answered; set by `berth.hub.texts.localized`."""
 
 
 class TextError(KeyError):

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.helper.client import Verdict
-from berth.hub import reasons
-from berth.hub.text import Text, say
+from berth.hub.session import reasons
+from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
     from berth.helper.client import EstimateResult, HelperClient, Resources
-    from berth.hub.options import SessionOptions
-    from berth.hub.snapshot import Snapshot
+    from berth.hub.collector.snapshot import Snapshot
+    from berth.hub.form.options import SessionOptions
 
 KEPT_SECONDS: Final = 60.0
 LINE_SECONDS: Final = 20.0

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub.apihandlers.users import UserServerAPIHandler
 from tornado import web
 
-from berth.hub.formspawner import BadOptions, FormSpawner
-from berth.hub.options import OptionsError, printable
-from berth.hub.text import say
+from berth.hub.form.formspawner import BadOptions, FormSpawner
+from berth.hub.form.options import OptionsError, printable
+from berth.hub.texts.text import say
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from berth.hub.snapshot import Update
+    from berth.hub.collector.snapshot import Update
 
 BACK_OFF = 5.0
 """A question is asked no earlier than this many times the duration of its last answer."""

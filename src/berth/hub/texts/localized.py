@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from jupyterhub.handlers import BaseHandler
 
-from berth.hub import text
+from berth.hub.texts import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

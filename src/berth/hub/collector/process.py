@@ -1,8 +1,8 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
 It asks for everybody at once, parses the documents outside the hub's event loop, and hands over what each
-answer changed. Run as `python -I -m berth.hub.collect PARTITION BIN_DIR INTERVAL TIMEOUT`, with `Watch`
-objects on standard input and `Update` objects on standard output (see `berth.hub.pipe`).
+answer changed. Run as `python -I -m berth.hub.collector.process PARTITION BIN_DIR INTERVAL TIMEOUT`, with
+`Watch` objects on standard input and `Update` objects on standard output (see `berth.hub.collector.pipe`).
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub import pipe
-from berth.hub.ends import Ends
-from berth.hub.questions import Lane, Question
-from berth.hub.snapshot import Snapshot, Update, Watch
+from berth.hub.collector import pipe
+from berth.hub.collector.ends import Ends
+from berth.hub.collector.questions import Lane, Question
+from berth.hub.collector.snapshot import Snapshot, Update, Watch
 from berth.slurm import client, openings, records
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from berth.hub.text import Text, say
+from berth.hub.texts.text import Text, say
 
 REASONS: Final = {
     "Resources": "reasons.resources",

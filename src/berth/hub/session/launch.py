@@ -11,15 +11,16 @@ from jupyterhub.objects import Server
 from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Verdict
-from berth.hub import explain, reasons, words
 from berth.hub.service import HELPER_TIMEOUT_SECONDS
-from berth.hub.state import QUEUED, READY, SUBMITTING, SessionRecord
-from berth.hub.text import ENGLISH, Text, say
+from berth.hub.session import explain, reasons
+from berth.hub.session.state import QUEUED, READY, SUBMITTING, SessionRecord
+from berth.hub.texts import words
+from berth.hub.texts.text import ENGLISH, Text, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from berth.hub.options import SessionOptions
+    from berth.hub.form.options import SessionOptions
     from berth.hub.service import Service
     from berth.slurm.records import Job
 

@@ -15,13 +15,13 @@ from sqlalchemy import inspect
 from traitlets import TraitError
 
 from berth.helper.client import Verdict
-from berth.hub import options
-from berth.hub.formspawner import BadOptions
-from berth.hub.history import PastSession
-from berth.hub.launch import CHECK_SECONDS, Launch, NeverQueued
+from berth.hub.form import options
+from berth.hub.form.formspawner import BadOptions
 from berth.hub.service import Followed
-from berth.hub.state import STOPPING, SessionRecord
-from berth.hub.tellingspawner import TellingSpawner
+from berth.hub.session.history import PastSession
+from berth.hub.session.launch import CHECK_SECONDS, Launch, NeverQueued
+from berth.hub.session.state import STOPPING, SessionRecord
+from berth.hub.session.tellingspawner import TellingSpawner
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from berth.hub import availability, words
-from berth.hub.labels import LABELS
-from berth.hub.text import say
+from berth.hub.form import availability
+from berth.hub.texts import words
+from berth.hub.texts.labels import LABELS
+from berth.hub.texts.text import say
 from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.hub.options import Offer
-    from berth.hub.rules import Rules
+    from berth.hub.form.options import Offer
+    from berth.hub.form.rules import Rules
     from berth.hub.service import Service
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
 
 GROUPS: Final = (
     (say("form.group_charge"), ("reservation", "account")),

@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from berth.hub import explain, status
-from berth.hub.formspawner import FormSpawner
-from berth.hub.launch import CHECK_SECONDS
-from berth.hub.text import say
+from berth.hub.form.formspawner import FormSpawner
+from berth.hub.session import explain, status
+from berth.hub.session.launch import CHECK_SECONDS
+from berth.hub.texts.text import say
 from berth.slurm import units
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from berth.hub.explain import Ending
-    from berth.hub.history import Owner, PastSession
-    from berth.hub.state import SessionRecord
-    from berth.hub.status import Status
-    from berth.hub.text import Text
+    from berth.hub.session.explain import Ending
+    from berth.hub.session.history import Owner, PastSession
+    from berth.hub.session.state import SessionRecord
+    from berth.hub.session.status import Status
+    from berth.hub.texts.text import Text
     from berth.slurm.records import Job
 
 

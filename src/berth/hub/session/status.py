@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub import reasons, words
-from berth.hub.state import READY, STOPPING
-from berth.hub.text import Text, say
+from berth.hub.session import reasons
+from berth.hub.session.state import READY, STOPPING
+from berth.hub.texts import words
+from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
-    from berth.hub.snapshot import Snapshot
-    from berth.hub.state import SessionRecord
+    from berth.hub.collector.snapshot import Snapshot
+    from berth.hub.session.state import SessionRecord
     from berth.slurm.records import Job
 
 PLACES: Final = {1: "session.place_1", 2: "session.place_2", 3: "session.place_3"}

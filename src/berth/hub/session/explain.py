@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from berth.hub import text, words
-from berth.hub.text import Text, say
+from berth.hub.texts import text, words
+from berth.hub.texts.text import Text, say
 from berth.slurm.jobs import FORGOTTEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from berth.hub.history import PastSession
+    from berth.hub.session.history import PastSession
     from berth.slurm.records import Job
 
 ENDS: Final = {

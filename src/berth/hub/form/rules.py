@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.hub import words
-from berth.hub.labels import LABELS, RESOURCES
-from berth.hub.text import say
+from berth.hub.texts import words
+from berth.hub.texts.labels import LABELS, RESOURCES
+from berth.hub.texts.text import say
 from berth.slurm import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.hub.text import Text
+    from berth.hub.texts.text import Text
     from berth.slurm.enforced import Enforced
     from berth.slurm.shapes import Shape
 

@@ -8,8 +8,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from berth.hub import pipe
-from berth.hub.snapshot import PARTS, Snapshot, Update, Watch
+from berth.hub.collector import pipe
+from berth.hub.collector.snapshot import PARTS, Snapshot, Update, Watch
 
 if TYPE_CHECKING:
     from berth.hub.settings import SlurmSettings
@@ -116,7 +116,7 @@ class CollectorClient:
             sys.executable,
             "-I",
             "-m",
-            "berth.hub.collect",
+            "berth.hub.collector.process",
             settings.partition,
             str(settings.bin_dir),
             str(settings.interval_seconds),
