@@ -207,7 +207,7 @@ def test_the_history_has_what_was_asked_and_used(slurm: Slurm, alice: Visitor) -
     assert re.fullmatch(r"2 \(\d+ % used\)", cores)
     assert re.fullmatch(r"1 GiB \(peak \d+ MiB\)", memory)
     assert gpus == "0"
-    assert end == "Your session has ended; what it held is free."
+    assert end == "It was stopped in this service."
 
 
 # --- a full home ------------------------------------------------------------------------------------------

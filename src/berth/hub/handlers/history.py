@@ -14,7 +14,6 @@ from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
     from berth.hub.service import Service
-    from berth.hub.session.explain import Ending
     from berth.hub.session.history import PastSession
     from berth.hub.session.tellingspawner import TellingSpawner
     from berth.slurm.records import Job
@@ -39,7 +38,7 @@ class Row:
     """One line of the table; `cells` are those of all columns but the last."""
 
     cells: tuple[Text | str, ...]
-    ending: Ending
+    end: Text
     help: str
 
 
@@ -67,7 +66,9 @@ def row(spawner: TellingSpawner, past: PastSession, now: float) -> Row:
     """Return the line of one session."""
     ending = spawner.ending_of(past)
     help_url = spawner.help_url(ending.job_id, ending.word) if ending.word else ""
-    return Row(cells(past, now), ending, help_url)
+    # What the page after the stop says of freed resources is old news here.
+    stopped = past.as_wished and past.job is not None and past.job.nodes
+    return Row(cells(past, now), say("pages.ended_as_asked") if stopped else ending.said, help_url)
 
 
 def cells(past: PastSession, now: float) -> tuple[Text | str, ...]:
