@@ -15,8 +15,10 @@ from ansible.errors import AnsibleFilterError
 # A bare clone must work: Ansible loads this file by its path, nothing is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
-from berth.slurm import conf, conffile, drift, hostlist, limits, review, rows, units
+from berth.slurm.config import conf, conffile, limits, rows
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.existing import drift, review
+from berth.slurm.notation import hostlist, units
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from berth.slurm.commands import SCONTROL_HAS_JSON, Commands, parse_version
+from berth.slurm.answers.commands import SCONTROL_HAS_JSON, Commands, parse_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

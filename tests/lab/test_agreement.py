@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.slurm import hostlist
+from berth.slurm.notation import hostlist
 from tests.lab import described
 from tests.lab.answers import USABLE, Answers, Facts, normal, resources
 from tests.lab.machines import Machine

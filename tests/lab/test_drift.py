@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from berth.slurm import drift
+from berth.slurm.existing import drift
 from tests.lab.machines import ROOT
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from berth.slurm import describe, drift, gpus, gres, hostlist, rows
+from berth.slurm.config import describe, gpus, rows
+from berth.slurm.existing import drift
+from berth.slurm.notation import gres, hostlist
 from tests.lab.machines import ROOT
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.slurm import hostlist, units
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import hostlist, units
 from tests.lab import notation
 
 if TYPE_CHECKING:

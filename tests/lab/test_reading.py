@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.slurm import client, hostlist, records
+from berth.slurm.answers import client, records
+from berth.slurm.notation import hostlist
 from tests.lab import described
 from tests.lab.answers import Answers, minutes
 from tests.lab.slurm import ACCOUNTS
@@ -17,7 +18,7 @@ from tests.lab.waiting import TooLateError, until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from berth.slurm.records import Job, Node, Reservation
+    from berth.slurm.answers.records import Job, Node, Reservation
     from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
 

@@ -12,7 +12,9 @@ from ansible.errors import AnsibleError
 from berth.hub.collector.snapshot import Snapshot
 from berth.hub.form import offer
 from berth.hub.settings import FormSettings
-from berth.slurm import client, drift, gres, hostlist, records
+from berth.slurm.answers import client, records
+from berth.slurm.existing import drift
+from berth.slurm.notation import gres, hostlist
 from tests.render import systems
 from tests.render.conftest import ROOT
 

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from berth.slurm import units
+from berth.slurm.notation import units
 
 MIN_PORT = 1024
 MAX_PORT = 65535

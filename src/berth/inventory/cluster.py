@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from berth.inventory.mistakes import Mistake, nearest
 from berth.inventory.nodes import names
 from berth.inventory.reading import sentences
-from berth.slurm import hostlist, units
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import hostlist, units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

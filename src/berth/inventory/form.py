@@ -10,8 +10,8 @@ from berth.inventory.nodes import Size, sizes
 from berth.inventory.partition import MAX_TIME
 from berth.inventory.reading import meaning, sentences
 from berth.inventory.site import Unknown
-from berth.slurm import units
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from berth.inventory.mistakes import Mistake, nearest
 from berth.inventory.reading import explained
-from berth.slurm import gres, rows
+from berth.slurm.config import rows
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import gres
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from berth.inventory.nodes import sizes
 from berth.inventory.reading import meaning
-from berth.slurm import limits, rows, units
+from berth.slurm.config import limits, rows
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

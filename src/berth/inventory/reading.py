@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from berth.inventory.mistakes import Mistake, Path, nearest
 from berth.inventory.site import Unknown, View
-from berth.slurm import conf, units
+from berth.slurm.config import conf
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

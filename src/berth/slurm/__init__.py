@@ -3,8 +3,6 @@
 Standard library only. Ansible's filters use it when a site is deployed and the hub uses it at
 run time, so that the form cannot disagree with ``slurm.conf``.
 
-:mod:`~berth.slurm.units`, :mod:`~berth.slurm.hostlist` and :mod:`~berth.slurm.gres` hold the
-notations; :mod:`~berth.slurm.conf` and :mod:`~berth.slurm.rows` write configuration.
-:mod:`~berth.slurm.client` asks Slurm, :mod:`~berth.slurm.records` reads its answers, and
-:mod:`~berth.slurm.capacity` tells from them what is free.
+Rooms: ``notation`` holds the notations; ``config`` writes configuration, ``existing`` reads somebody else's;
+``answers`` asks Slurm and reads what it says; ``free`` tells from that what is free and what one may have.
 """

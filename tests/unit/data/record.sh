@@ -187,7 +187,7 @@ PYTHON
 if [ $old = yes ]; then # scontrol has no --json before Slurm 23.02
   record nodes.json sinfo --json
   record partitions.txt scontrol --all --oneliner show partition
-  # as berth.slurm.client does; for sacct, the variable would break --starttime
+  # as berth.slurm.answers.client does; for sacct, the variable would break --starttime
   record reservations.txt env SLURM_TIME_FORMAT=%s scontrol --all --oneliner show reservation
 else
   record nodes.json scontrol show node --json

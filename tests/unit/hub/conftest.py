@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from berth.releases.catalogue import Release
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from berth.hub import settings
 from berth.hub.collector.snapshot import Part, Snapshot
 from berth.releases.catalogue import Environment, Release
-from berth.slurm.records import Association, Job, Node, Partition, Reservation
+from berth.slurm.answers.records import Association, Job, Node, Partition, Reservation
 
 NOW = 1_800_000_000.0
 

@@ -15,12 +15,13 @@ from berth.hub.form import advice, offer, smaller
 from berth.hub.form.advice import Advice
 from berth.hub.form.options import Offer, OptionsError
 from berth.hub.texts import text
-from berth.slurm import openings, qos
-from berth.slurm.records import Controller, Qos
+from berth.slurm.answers import qos
+from berth.slurm.answers.records import Controller, Qos
+from berth.slurm.free import openings
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot
 
 if TYPE_CHECKING:
-    from berth.slurm.records import Job, Node, Reservation
+    from berth.slurm.answers.records import Job, Node, Reservation
 
 MENUS = FORM.model_copy(
     update={

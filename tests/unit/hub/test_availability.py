@@ -16,8 +16,8 @@ from berth.hub.form import page as form
 from berth.hub.form.availability import Documents
 from berth.hub.service import Service
 from berth.hub.texts import text
-from berth.slurm import openings
-from berth.slurm.openings import Cell
+from berth.slurm.free import openings
+from berth.slurm.free.openings import Cell
 from tests.unit.hub.factories import FORM, HUB, NOW, RELEASE, job, node, reservation, snapshot
 
 

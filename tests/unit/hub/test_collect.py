@@ -16,7 +16,7 @@ from berth.hub.collector import pipe, questions
 from berth.hub.collector import process as collect
 from berth.hub.collector.snapshot import Part, Snapshot, Update, Watch
 from berth.hub.session import explain
-from berth.slurm import client
+from berth.slurm.answers import client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

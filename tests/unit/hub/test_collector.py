@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 
 def queue(*jobs: Job, asked_at: float = NOW) -> Update:

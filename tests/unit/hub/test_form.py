@@ -20,7 +20,7 @@ from berth.hub.session.history import PastSession
 from berth.hub.session.state import SessionRecord
 from berth.hub.settings import FormSettings, Links
 from berth.hub.texts import text, words
-from berth.slurm.records import Association, Qos
+from berth.slurm.answers.records import Association, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER
 

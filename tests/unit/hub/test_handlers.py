@@ -19,7 +19,7 @@ from berth.helper.client import EstimateResult, Verdict
 from berth.hub.form.estimate import Estimator
 from berth.hub.handlers import advice, availability, stop
 from berth.hub.texts.localized import localize
-from berth.slurm import openings
+from berth.slurm.free import openings
 from tests.unit.hub.factories import NOW, snapshot
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from berth.hub.session import explain, janitor
 from berth.hub.session.history import DAY_SECONDS, GIVE_UP_SECONDS, MAX_SESSIONS, History, PastSession
 from berth.hub.session.state import STOPPING, SessionRecord
 from berth.hub.texts.text import say
-from berth.slurm import records
-from berth.slurm.records import Controller, Job
+from berth.slurm.answers import records
+from berth.slurm.answers.records import Controller, Job
 from tests.unit.hub.factories import NOW, job, snapshot
 
 if TYPE_CHECKING:

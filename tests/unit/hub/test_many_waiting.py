@@ -13,7 +13,7 @@ from jupyterhub.user import User
 from berth.helper.client import Resources, SubmitResult, Verdict
 from berth.hub.collector.client import CollectorClient
 from berth.hub.collector.snapshot import Snapshot, Update, Watch
-from berth.slurm import queueing
+from berth.slurm.free import queueing
 from tests.unit.hub.factories import HUB, NOW, job, snapshot
 from tests.unit.hub.test_spawner import until
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import pytest
 
     from berth.hub.session.spawner import BerthSpawner
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
     from tests.unit.hub.conftest import Stage
 
 USERS = 100

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from berth.helper.client import Resources
 from berth.hub.collector.snapshot import Part
 from berth.hub.form import offer, options
-from berth.slurm.capacity import Room
-from berth.slurm.records import Controller
+from berth.slurm.answers.records import Controller
+from berth.slurm.free.capacity import Room
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, node, reservation, snapshot
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from berth.hub.form import offer, options
 from berth.hub.texts import text
-from berth.slurm.records import Association, Controller, Qos
+from berth.slurm.answers.records import Association, Controller, Qos
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation, snapshot
 
 if TYPE_CHECKING:

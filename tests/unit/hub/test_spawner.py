@@ -24,7 +24,7 @@ from berth.hub.session.history import History
 from berth.hub.session.launch import StartFailed
 from berth.hub.session.spawner import BerthSpawner
 from berth.hub.texts import text
-from berth.slurm.records import Controller
+from berth.slurm.answers.records import Controller
 from tests.unit.hub.factories import NOW, job
 
 if TYPE_CHECKING:

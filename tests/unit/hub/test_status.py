@@ -14,7 +14,7 @@ from berth.hub.texts import text, words
 from tests.unit.hub.factories import NOW, job, snapshot
 
 if TYPE_CHECKING:
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 RECORD = SessionRecord("a" * 32, token_id=1, requested_at=NOW - 125)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from berth.slurm import records
-from berth.slurm.records import Job, Node, Reservation
+from berth.slurm.answers import records
+from berth.slurm.answers.records import Job, Node, Reservation
 from tests.unit.slurm import recorded
 
 NOW = 1000.0

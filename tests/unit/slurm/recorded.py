@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from berth.slurm import client
+from berth.slurm.answers import client
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 VERSIONS = ("22.05", "24.11", "26.05")

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import capacity, records
+from berth.slurm.answers import records
+from berth.slurm.free import capacity
 from tests.unit.slurm import recorded
 from tests.unit.slurm.made import gpu_jobs, gpu_nodes, job, node
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import associations, client, qos
-from berth.slurm.client import Commands, SlurmError, SlurmRefused, SlurmUnavailable
-from berth.slurm.commands import parse_version
+from berth.slurm.answers import associations, client, qos
+from berth.slurm.answers.client import Commands, SlurmError, SlurmRefused, SlurmUnavailable
+from berth.slurm.answers.commands import parse_version
 from berth.slurm.errors import SlurmValueError
 from tests.unit.slurm import recorded
 

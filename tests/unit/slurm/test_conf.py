@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import conf
+from berth.slurm.config import conf
 from berth.slurm.errors import SlurmValueError
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 

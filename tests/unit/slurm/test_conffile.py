@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from berth.slurm.conffile import Statement, read, texts, to_read
+from berth.slurm.config.conffile import Statement, read, texts, to_read
 
 MAIN = "/etc/slurm/slurm.conf"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from berth.slurm import records
+from berth.slurm.answers import records
 from berth.slurm.errors import SlurmValueError
 from tests.unit.slurm import recorded
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from berth.slurm import drift
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.existing import drift
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 # A container of two cores, slurmd 24.11.5; 22.05.8 prints the same two lines.

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from berth.slurm import qos, records
-from berth.slurm.enforced import Enforced, Use, enforced, job_qos, used
-from berth.slurm.records import Association, Job, Partition, Qos
+from berth.slurm.answers import qos, records
+from berth.slurm.answers.records import Association, Job, Partition, Qos
+from berth.slurm.free.enforced import Enforced, Use, enforced, job_qos, used
 from tests.unit.slurm import recorded
 
 PARTITION = Partition("interactive", ("n1",), 480, 60, 5, "UP", qos="berth")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import gres, tres
 from berth.slurm.errors import SlurmValueError
-from berth.slurm.gres import Gres
+from berth.slurm.notation import gres, tres
+from berth.slurm.notation.gres import Gres
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 

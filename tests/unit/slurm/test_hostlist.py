@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import hostlist
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import hostlist
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 DATA = Path(__file__).resolve().parents[1] / "data"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import limits
+from berth.slurm.config import limits
 from berth.slurm.errors import SlurmValueError
 from tests.unit.slurm.strategies import raises_only_our_error
 

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import capacity, openings, records
-from berth.slurm.capacity import Request
-from berth.slurm.openings import Cell, GpuRow, Openings
+from berth.slurm.answers import records
+from berth.slurm.free import capacity, openings
+from berth.slurm.free.capacity import Request
+from berth.slurm.free.openings import Cell, GpuRow, Openings
 from tests.unit.slurm import recorded
 from tests.unit.slurm.made import NOW, gpu_jobs, gpu_nodes, held, job, node, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from berth.slurm.records import Job, Node, Reservation
+    from berth.slurm.answers.records import Job, Node, Reservation
 
 
 def count(

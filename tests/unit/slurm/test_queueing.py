@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from berth.slurm import queueing, records
+from berth.slurm.answers import records
+from berth.slurm.free import queueing
 from tests.unit.hub.factories import job
 
 DATA = Path(__file__).parents[1] / "data"

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import records
+from berth.slurm.answers import records
+from berth.slurm.answers.records import Association, Job, Node, Partition, Qos, Reservation
 from berth.slurm.errors import SlurmValueError
-from berth.slurm.records import Association, Job, Node, Partition, Qos, Reservation
 from tests.unit.slurm import recorded
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from berth.slurm.records import Reservation
+from berth.slurm.answers.records import Reservation
 
 
 def reservation(users: str = "", accounts: str = "", groups: str = "") -> Reservation:

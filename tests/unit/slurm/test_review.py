@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from berth.slurm.errors import SlurmValueError
-from berth.slurm.review import review
+from berth.slurm.existing.review import review
 
 DIR = "/etc/slurm"
 MAIN, OWN, CGROUP, GRES = (

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import conf, gres, hostlist, rows
+from berth.slurm.config import conf, rows
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import gres, hostlist
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 A100 = {"type": "a100", "count": 2, "files": "/dev/nvidia[0-1]"}

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from berth.slurm import units
 from berth.slurm.errors import SlurmValueError
+from berth.slurm.notation import units
 from tests.unit.slurm.strategies import anything, raises_only_our_error
 
 

@@ -6,13 +6,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from berth.slurm import client, records
+from berth.slurm.answers import client, records
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.collector.snapshot import Watch
-    from berth.slurm.records import Controller, Job
+    from berth.slurm.answers.records import Controller, Job
 
 KEPT_SECONDS = 3600.0
 """Seconds that the answer of accounting about an ended job is kept."""

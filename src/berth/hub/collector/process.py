@@ -20,12 +20,13 @@ from berth.hub.collector import pipe
 from berth.hub.collector.ends import Ends
 from berth.hub.collector.questions import Lane, Question
 from berth.hub.collector.snapshot import Snapshot, Update, Watch
-from berth.slurm import client, openings, records
+from berth.slurm.answers import client, records
+from berth.slurm.free import openings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from berth.slurm.openings import Openings
+    from berth.slurm.free.openings import Openings
 
     HandOver = Callable[[Update], Awaitable[None]]
 

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from berth.slurm import queueing, shapes
-from berth.slurm.jobs import FORGOTTEN, Job
-from berth.slurm.openings import Openings
+from berth.slurm.answers.jobs import FORGOTTEN, Job
+from berth.slurm.free import queueing, shapes
+from berth.slurm.free.openings import Openings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.slurm.records import Association, Controller, Node, Partition, Qos, Reservation
-    from berth.slurm.shapes import Shape
+    from berth.slurm.answers.records import Association, Controller, Node, Partition, Qos, Reservation
+    from berth.slurm.free.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Snapshot:
 
     @cached_property
     def places(self) -> dict[int, int]:
-        """The places of waiting jobs in the queue (see `berth.slurm.queueing`), by job id."""
+        """The places of waiting jobs in the queue (see `berth.slurm.free.queueing`), by job id."""
         return queueing.places(self.jobs.values())
 
     def accounted(self, job_id: int, user: str) -> Job | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from berth.hub.collector.snapshot import Snapshot
     from berth.hub.form.options import Offer
-    from berth.slurm.capacity import Request
+    from berth.slurm.free.capacity import Request
 
 STALE_SECONDS: Final = 120.0
 """Figures of this age say nothing about now."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub.texts import text
 from berth.hub.texts.text import Text, say
-from berth.slurm.openings import Cell
+from berth.slurm.free.openings import Cell
 
 if TYPE_CHECKING:
     from berth.hub.collector.snapshot import Snapshot
-    from berth.slurm.openings import GpuRow
+    from berth.slurm.free.openings import GpuRow
 
 MINUTE: Final = 60
 HOUR: Final = 3600

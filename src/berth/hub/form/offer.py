@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from berth.hub.settings import FormSettings
     from berth.hub.texts.text import Text
     from berth.releases.catalogue import Release
-    from berth.slurm.records import Association, Reservation
+    from berth.slurm.answers.records import Association, Reservation
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from berth.hub.form.rules import ORDER
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import ENGLISH, say
-from berth.slurm import units
-from berth.slurm.capacity import Request
+from berth.slurm.free.capacity import Request
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,7 +14,7 @@ from berth.hub.form import availability
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import say
-from berth.slurm import qos
+from berth.slurm.answers import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

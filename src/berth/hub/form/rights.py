@@ -9,16 +9,16 @@ from berth.hub.form.rules import AccountRules, ReservationRules
 from berth.hub.texts import words
 from berth.hub.texts.labels import RESOURCES
 from berth.hub.texts.text import say
-from berth.slurm import enforced as slurm_limits
-from berth.slurm import qos
+from berth.slurm.answers import qos
+from berth.slurm.free import enforced as slurm_limits
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from berth.hub.collector.snapshot import Snapshot
     from berth.hub.texts.text import Text
-    from berth.slurm.enforced import Enforced, Use
-    from berth.slurm.records import Association, Job, Reservation
+    from berth.slurm.answers.records import Association, Job, Reservation
+    from berth.slurm.free.enforced import Enforced, Use
 
 Accounts = dict[str, "Association | None"]
 """Associations by account; `NO_ACCOUNT` where a job needs none."""

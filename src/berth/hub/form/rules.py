@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS, RESOURCES
 from berth.hub.texts.text import say
-from berth.slurm import qos
+from berth.slurm.answers import qos
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.hub.texts.text import Text
-    from berth.slurm.enforced import Enforced
-    from berth.slurm.shapes import Shape
+    from berth.slurm.free.enforced import Enforced
+    from berth.slurm.free.shapes import Shape
 
 ORDER: Final = ("account", "gpus", "cores", "memory", "time")
 """The fields that depend on each other; each on those before it, and on the reservation."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from berth.hub.form.options import Offer
-    from berth.slurm.capacity import Room
+    from berth.slurm.free.capacity import Room
 
 MOST: Final = 3
 """How many are suggested."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from berth.hub.service import Service
     from berth.hub.session.history import PastSession
     from berth.hub.session.tellingspawner import TellingSpawner
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 COLUMNS: Final = (
     "pages.column_requested",

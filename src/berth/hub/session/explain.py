@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from berth.hub.texts import text, words
 from berth.hub.texts.text import Text, say
-from berth.slurm.jobs import FORGOTTEN
+from berth.slurm.answers.jobs import FORGOTTEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from berth.hub.session.history import PastSession
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 ENDS: Final = {
     "COMPLETED": "session.end_completed",

@@ -11,7 +11,7 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub.session.state import SessionRecord
-from berth.slurm.jobs import FORGOTTEN, Job
+from berth.slurm.answers.jobs import FORGOTTEN, Job
 
 if TYPE_CHECKING:
     from berth.hub.collector.snapshot import Snapshot

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from berth.hub.session.history import Owner
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 CHECK_SECONDS: Final = 10.0
 CANCEL_SECONDS: Final = 30.0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from berth.hub.form.options import SessionOptions
     from berth.hub.service import Service
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 SETTLE_SECONDS: Final = 30.0
 """A submission without an answer is given up when listings asked this much later do not have it."""

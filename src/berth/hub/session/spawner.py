@@ -26,7 +26,7 @@ from berth.hub.session.tellingspawner import TellingSpawner
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 STOP_SECONDS: Final = 60.0
 """How long `stop` waits for the proof of the end before it leaves the job to the janitor."""

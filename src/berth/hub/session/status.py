@@ -13,7 +13,7 @@ from berth.hub.texts.text import Text, say
 if TYPE_CHECKING:
     from berth.hub.collector.snapshot import Snapshot
     from berth.hub.session.state import SessionRecord
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 PLACES: Final = {1: "session.place_1", 2: "session.place_2", 3: "session.place_3"}
 """Places in the queue that have a word; the others have a number."""

@@ -9,7 +9,7 @@ from berth.hub.form.formspawner import FormSpawner
 from berth.hub.session import explain, status
 from berth.hub.session.launch import CHECK_SECONDS
 from berth.hub.texts.text import say
-from berth.slurm import units
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from berth.hub.session.state import SessionRecord
     from berth.hub.session.status import Status
     from berth.hub.texts.text import Text
-    from berth.slurm.records import Job
+    from berth.slurm.answers.records import Job
 
 
 class TellingSpawner(FormSpawner):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from berth.hub.texts.text import say
-from berth.slurm import qos
+from berth.slurm.answers import qos
 
 LABELS: Final = {
     "reservation": say("form.label_reservation"),

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Final
 
 from berth.hub.texts.text import say
-from berth.slurm import units
+from berth.slurm.notation import units
 
 if TYPE_CHECKING:
     from berth.hub.texts.text import Text

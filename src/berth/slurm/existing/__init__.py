@@ -1,0 +1,1 @@
+"""A cluster that somebody else configured: what joining it would break, and what has drifted."""
