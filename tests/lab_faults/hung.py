@@ -24,7 +24,7 @@ if libc.mount(b"lab", place.encode(), b"autofs", 0, options.encode()):
     raise OSError(ctypes.get_errno(), "cannot be mounted", place)
 root = os.open(place, os.O_RDONLY)
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-print("hung", flush=True)
+print("it hangs", flush=True)
 signal.sigwait([signal.SIGTERM])
 AUTOFS_IOC_CATATONIC = 0x9362  # who waits is told that there is nothing
 fcntl.ioctl(root, AUTOFS_IOC_CATATONIC, 0)
@@ -35,12 +35,17 @@ sys.exit(libc.umount2(place.encode(), MNT_DETACH))
 
 
 @contextmanager
-def hung(machine: Machine, directory: str) -> Iterator[None]:
-    """A directory in which every look waits. What waits can be killed, and goes on at the end."""
+def hung(machine: Machine, directory: str, service: str = "") -> Iterator[None]:
+    """A directory in which every look waits, for what starts from now on; or for a service that runs.
+
+    A service sees the directories as they were when it started. What waits can be killed, and goes on at the end.
+    """
+    sees = machine.property(service, "MainPID") if service else "1"
+    enter = ("nsenter", f"--target={sees}", "--mount")
     script = ("python3", "-c", _NEVER_MOUNTS, directory)
-    machine.run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", *script)
+    machine.run("systemd-run", "--quiet", "--collect", f"--unit={UNIT}", *enter, *script)
     try:
-        until(lambda: f" {directory} autofs " in machine.run("cat", "/proc/mounts"), "a mount", 10)
+        until(lambda: "]: it hangs" in machine.journal("-10s", UNIT), "a directory that hangs", 10)
         yield
     finally:
         machine.run("systemctl", "stop", UNIT)
