@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,9 +11,32 @@ if TYPE_CHECKING:
 
     from tests.lab.machines import Machine
 
-TOKEN = "INSERT ON api_tokens WHEN NEW.note LIKE 'Server at %'"
+
+@dataclass(frozen=True)
+class Step:
+    """Something that the hub writes, and what of a start is in the database before."""
+
+    trigger: str
+    server: bool
+    """Whether JupyterHub counts a server."""
+    tokens: int
+    told: str
+    """What its user reads afterwards."""
+
+
+TOKEN = Step(
+    "INSERT ON api_tokens WHEN NEW.note LIKE 'Server at %'",
+    server=False,
+    tokens=0,
+    told="No session is running",
+)
 """The token of a session is being made."""
-RECORD = "UPDATE OF state ON spawners WHEN NEW.state LIKE '%\"submitting\"%'"
+RECORD = Step(
+    "UPDATE OF state ON spawners WHEN NEW.state LIKE '%\"submitting\"%'",
+    server=True,
+    tokens=1,
+    told="did not reach Slurm",
+)
 """The record of a start is being written."""
 
 _DATABASE = """
@@ -42,9 +66,9 @@ WRITING_SECONDS = 1
 
 
 @contextmanager
-def held_up(login: Machine, step: str) -> Iterator[Callable[[], bool]]:
+def held_up(login: Machine, step: Step) -> Iterator[Callable[[], bool]]:
     """A hub that hangs when it comes to a step; gives a probe whether it does. Kill it before the end."""
-    login.python(_DATABASE + _HOLD_UP, "10", step)
+    login.python(_DATABASE + _HOLD_UP, "10", step.trigger)
     try:
         yield lambda: bool(login.python(_DATABASE + _IS_WRITING, str(WRITING_SECONDS)))
     except BaseException:

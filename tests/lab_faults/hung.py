@@ -38,7 +38,8 @@ sys.exit(libc.umount2(place.encode(), MNT_DETACH))
 def hung(machine: Machine, directory: str, service: str = "") -> Iterator[None]:
     """A directory in which every look waits, for what starts from now on; or for a service that runs.
 
-    A service sees the directories as they were when it started. What waits can be killed, and goes on at the end.
+    A service sees the directories as they were when it started. What waits can be killed, and goes on
+    at the end.
     """
     sees = machine.property(service, "MainPID") if service else "1"
     enter = ("nsenter", f"--target={sees}", "--mount")

@@ -56,4 +56,6 @@ def test_an_accounting_that_is_frozen_holds_up_nothing_else(
                 assert SILENT not in pages.text(bob.http.get(page))
             time.sleep(1)
         assert processes(login, "sacct"), "accounting answered meanwhile"
-    until(lambda: slurm.accounted(session.job_id, "State").startswith("CANCELLED"), "its end", NOTICED_SECONDS)
+    until(
+        lambda: slurm.accounted(session.job_id, "State").startswith("CANCELLED"), "its end", NOTICED_SECONDS
+    )

@@ -39,7 +39,7 @@ READY_SECONDS = 150.0
 
 
 @pytest.fixture
-def crowd(login: Machine, alice: Visitor, context: ssl.SSLContext) -> Iterator[list[Visitor]]:
+def crowd(alice: Visitor, context: ssl.SSLContext) -> Iterator[list[Visitor]]:
     """Users of their own, logged in by PAM, and a form with sessions so small that all find room."""
     with stage.users() as password, stage.berth_settings(), ExitStack() as visitors:
         until(lambda: hub_answers(alice), "a hub that answers", HUB_SECONDS)
@@ -99,7 +99,7 @@ def test_fifteen_starts_that_wait_are_all_served_once_there_is_room(
         alone = asked_of_slurm(login)
         for answer in at_once(lambda member: member.submit_form(**OPTIONS), others):
             assert answer.status_code == 200, said(answer)
-        jobs = dict(zip((member.name for member in crowd), (waits(slurm, member) for member in crowd), strict=True))
+        jobs = {member.name: waits(slurm, member) for member in crowd}
         until(lambda: current(alice)["waiting"] == len(crowd), "figures that count all of them", 20)
         others_are_served(slurm, alice)
         together = asked_of_slurm(login)

@@ -39,7 +39,7 @@ def ports(hub: Machine) -> tuple[int, int]:
 
 @contextmanager
 def closed_ports(node: Machine, hub: Machine) -> Iterator[None]:
-    """A firewall that throws away what sessions of a node answer the hub and its proxy; Slurm is not concerned."""
+    """A firewall that drops what sessions of a node answer the hub and the proxy, but nothing of Slurm."""
     first, last = ports(hub)
     # By ports of both ends: what the node opens itself may have one of the sessions' ports, too.
     ephemeral = "-".join(hub.run("cat", "/proc/sys/net/ipv4/ip_local_port_range").split())
@@ -74,7 +74,9 @@ def test_a_session_that_has_reported_becomes_ready_when_its_port_is_opened(
     assert alice.open_session().url.path.startswith("/user/alice/lab")
 
 
-def test_a_start_that_cannot_be_reached_can_be_cancelled(slurm: Slurm, login: Machine, alice: Visitor) -> None:
+def test_a_start_that_cannot_be_reached_can_be_cancelled(
+    slurm: Slurm, login: Machine, alice: Visitor
+) -> None:
     with closed_ports(Machine(OPEN_NODE.name), login):
         reported(login, slurm, alice)
         alice.press_stop()
@@ -104,7 +106,8 @@ def _impatient(login: Machine, alice: Visitor) -> Iterator[None]:
         login.run("systemctl", "restart", "berth-hub")
         until(lambda: hub_answers(alice), "a hub that answers", HUB_SECONDS)
 
-    login.shell(f"cp -p {SETTINGS} {SETTINGS}.lab; echo 'c.Spawner.http_timeout = {TRIED_SECONDS}' >> {SETTINGS}")
+    login.run("cp", "-p", SETTINGS, f"{SETTINGS}.lab")
+    login.shell(f"echo 'c.Spawner.http_timeout = {TRIED_SECONDS}' >> {SETTINGS}")
     restart()
     yield
     login.run("mv", f"{SETTINGS}.lab", SETTINGS)
@@ -120,8 +123,8 @@ def test_who_cannot_be_reached_for_long_reads_which_ports_have_to_be_open(
         job_id = reported(login, slurm, alice)
         port = kept(login, "alice").session["port"]
         until(lambda: alice.server() is None, "the end of the start", 3 * TRIED_SECONDS)
-    words = f"The session of job {job_id} serves on {OPEN_NODE.name}, port {port}, but this service cannot reach it"
-    assert words in faults.told(alice)
+    place = f"The session of job {job_id} serves on {OPEN_NODE.name}, port {port},"
+    assert f"{place} but this service cannot reach it there" in faults.told(alice)
     assert f"the ports {first} to {last} of the nodes" in faults.told(alice)
     gone(login, slurm, alice)
     until(lambda: slurm.accounted(job_id, "State").startswith("CANCELLED"), "its end in accounting", 20)

@@ -133,7 +133,7 @@ class BerthHub(JupyterHub):
         future.add_done_callback(done)
 
     async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
-        # Where this session served before it was requeued, or an earlier one did, somebody else may serve now.
+        # Where this one served before it was requeued, or an earlier one did, somebody else may serve now.
         await self.proxy.delete_user(user, spawner.name)
         try:
             address, port = await spawner.finish_start()

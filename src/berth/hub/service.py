@@ -151,5 +151,5 @@ def group_names(user: str) -> tuple[str, ...]:
     Asked by a program: `os.getgrouplist` would stop all threads of the hub until a directory service answers.
     """
     argv = ["/usr/bin/id", "-Gnz", "--", user]
-    found = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)  # noqa: S603
+    found = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
     return tuple(os.fsdecode(name) for name in found.stdout.split(b"\0") if name)

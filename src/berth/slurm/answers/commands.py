@@ -49,7 +49,7 @@ class Commands:
     def partition(self, name: str) -> list[str]:
         """Show one partition, be it hidden; nothing (or a refusal) if there is none of that name.
 
-        As text in every version: for JSON scontrol asks slurmdbd as well, and hangs for as long as that is frozen.
+        As text in every version: for JSON scontrol asks slurmdbd as well, and hangs while that is frozen.
         """
         return [*self._oneliner("show", "partition"), name]
 
