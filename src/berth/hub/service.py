@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from berth.hub.settings import FormSettings, HubSettings
     from berth.releases.catalogue import Release
 
-HELPER_TIMEOUT_SECONDS: Final = 90.0
-"""Longer than the helper's own deadline, so that its answer is heard."""
-
 GROUPS_SECONDS: Final = 60.0
 """How long the groups of a user count: each asks a directory service several times."""
 RELEASES_SECONDS: Final = 3.0
@@ -91,7 +88,7 @@ class Service:
         """Make the parts that need the settings."""
         self.collector = CollectorClient(self.hub.slurm)
         self.history = History(self.hub.history_days)
-        self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
+        self.helper = HelperClient(self.hub.helper_socket, self.hub.helper_timeout_seconds)
         self.estimator = Estimator(self.helper)
         self.groups = Lookup("groups", group_names, GROUPS_SECONDS)
         self._catalogue = Lookup("releases", lambda _: self.releases(), RELEASES_SECONDS, threads=1)
