@@ -93,16 +93,22 @@ def tab_through(browser: Window) -> None:
 
 
 def english(shown: str) -> list[str]:
-    """The lines of a page that say in English what the catalogue has in Italian, too."""
+    """The lines and cells of a page that say in English what the catalogue has in Italian, too."""
     ours, theirs = _forms(text.ENGLISH), _forms("it")
-    patterns = [_pattern(form) for form in ours - theirs]
-    italian = [_pattern(form) for form in theirs]
+    both = _words(*ours) & _words(*theirs)
+    patterns = [_pattern(form) for form in ours - theirs if not _words(form) <= both]
+    italian = [_pattern(form) for form in theirs if not PLACE.search(form) or not _words(form) <= both]
     return [
         line
-        for line in map(str.strip, shown.splitlines())
+        for line in map(str.strip, re.split(r"[\n\t]", shown))
         if any(pattern.search(line) for pattern in patterns)
         and not any(pattern.fullmatch(line) for pattern in italian)
     ]
+
+
+def _words(*forms: str) -> set[str]:
+    """The words of texts, without their places. Names, such as GPU, are the same in all languages."""
+    return {word for form in forms for word in re.findall(r"[^\W\d_]+", PLACE.sub("", form))}
 
 
 def _forms(language: str) -> set[str]:

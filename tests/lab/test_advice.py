@@ -125,6 +125,30 @@ def test_with_full_nodes_nothing_can_start_and_slurm_estimates_when(slurm: Slurm
         assert estimate["shown_start"] in estimate["sentence"]
 
 
+def test_for_a_reservation_to_come_the_estimate_is_its_start(
+    slurm: Slurm, login: Machine, alice: Visitor
+) -> None:
+    with reserved(login, OPEN_NODE.name, "starttime=now+90minutes", "duration=60", "users=alice"):
+        until(lambda: HELD in offered_reservations(alice), "a reservation on offer", 20)
+        estimate = estimated(alice, reservation=HELD)
+        (start,) = re.findall(r"StartTime=(\S+)", login.run("scontrol", "show", "reservation", HELD))
+        assert estimate["start"] == int(login.run("date", "+%s", "-d", start))
+        assert estimate["shown_start"] in estimate["sentence"]
+        assert "Slurm expects to start this request on" in estimate["sentence"]
+        # Without it there is room at once.
+        assert estimated(alice)["sentence"] == "Slurm would start this request at once."
+        # And that is what Slurm does with such a request.
+        job_id = slurm.submit("alice", f"--reservation={HELD}", script=":")
+        try:
+            until(lambda: slurm.job(job_id)["Reason"] == "Reservation", "a job that waits for it", 20)
+        finally:
+            slurm.cancel(job_id)
+
+
+def offered_reservations(visitor: Visitor) -> tuple[str, ...]:
+    return pages.form(visitor.form_page(), "spawn_form").fields["reservation"].choices
+
+
 def test_with_room_slurm_starts_at_once_as_advised(alice: Visitor) -> None:
     assert advised_soon(alice, now=True, time="01:00:00")["sentence"] == "Can start now."
     assert estimated(alice, time="01:00:00")["sentence"] == "Slurm would start this request at once."

@@ -116,6 +116,10 @@ def test_the_helper_accepts_its_settings_and_agrees_with_the_hub(
     assert helper.layers_dir == f"{hub['session']['root']}/layers"
     assert f"User={helper.peer_user}\n" in rendered(place, "hub/berth-hub.service")
     assert f"ListenStream={hub['helper_socket']}\n" in rendered(place, "hub/berth-helper.socket")
+    (limit,) = re.findall(
+        r"^RuntimeMaxSec=(\d+)$", rendered(place, "hub/berth-helper@.service"), re.MULTILINE
+    )
+    assert int(limit) < hub["helper_timeout_seconds"], "the hub does not hear the helper out"
 
 
 @pytest.mark.parametrize("template", UNITS)

@@ -85,9 +85,9 @@ class BerthHub(JupyterHub):
         match phase:
             case state.READY if spawner.server.ip:
                 self._follow(user, spawner)
-            case state.SUBMITTING | state.QUEUED | state.READY:
+            case state.SUBMITTING | state.QUEUED | state.READY | None:
                 self._resume_start(user, spawner)
-            case _:  # "stopping", or killed before the nonce was committed: nothing was submitted
+            case _:
                 spawner._stop_pending = True  # noqa: SLF001
                 self._background(self._stop(user, spawner.name))
 
@@ -133,9 +133,8 @@ class BerthHub(JupyterHub):
         future.add_done_callback(done)
 
     async def _finish_start(self, user: User, spawner: BerthSpawner) -> None:
-        if spawner.record is not None and spawner.record.restarts:
-            # Where a session served before it was requeued, somebody else may serve now.
-            await self.proxy.delete_user(user, spawner.name)
+        # Where this one served before it was requeued, or an earlier one did, somebody else may serve now.
+        await self.proxy.delete_user(user, spawner.name)
         try:
             address, port = await spawner.finish_start()
         except Exception as error:

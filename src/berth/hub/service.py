@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import grp
 import logging
 import os
-import pwd
+import subprocess
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
     from berth.hub.session.state import SessionRecord
     from berth.hub.settings import FormSettings, HubSettings
     from berth.releases.catalogue import Release
-
-HELPER_TIMEOUT_SECONDS: Final = 90.0
-"""Longer than the helper's own deadline, so that its answer is heard."""
 
 GROUPS_SECONDS: Final = 60.0
 """How long the groups of a user count: each asks a directory service several times."""
@@ -92,7 +88,7 @@ class Service:
         """Make the parts that need the settings."""
         self.collector = CollectorClient(self.hub.slurm)
         self.history = History(self.hub.history_days)
-        self.helper = HelperClient(self.hub.helper_socket, HELPER_TIMEOUT_SECONDS)
+        self.helper = HelperClient(self.hub.helper_socket, self.hub.helper_timeout_seconds)
         self.estimator = Estimator(self.helper)
         self.groups = Lookup("groups", group_names, GROUPS_SECONDS)
         self._catalogue = Lookup("releases", lambda _: self.releases(), RELEASES_SECONDS, threads=1)
@@ -147,15 +143,10 @@ class Service:
 
 
 def group_names(user: str) -> tuple[str, ...]:
-    """Return the names of the Unix groups of `user`; empty for a user that the host does not know."""
-    try:
-        entry = pwd.getpwnam(user)
-    except KeyError:
-        return ()
-    names = []
-    for gid in os.getgrouplist(user, entry.pw_gid):
-        try:
-            names.append(grp.getgrgid(gid).gr_name)
-        except KeyError:
-            continue
-    return tuple(names)
+    """Return the names of the Unix groups of `user`; empty for a user that the host does not know.
+
+    Asked by a program: `os.getgrouplist` would stop all threads of the hub until a directory service answers.
+    """
+    argv = ["/usr/bin/id", "-Gnz", "--", user]
+    found = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    return tuple(os.fsdecode(name) for name in found.stdout.split(b"\0") if name)

@@ -112,6 +112,8 @@ class HubSettings(_Model):
     """SQLite database and cookie secret."""
     helper_socket: Path = Path("/run/berth/helper.sock")
     """Socket of the privileged helper."""
+    helper_timeout_seconds: float = Field(default=60.0, ge=1.0)
+    """Seconds until its answer counts as lost: longer than it can live, so that its answer is heard."""
     admin_users: tuple[str, ...] = ()
     """Users with JupyterHub's admin page."""
     history_days: int = Field(default=30, ge=0, le=3650)

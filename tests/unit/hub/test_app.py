@@ -109,6 +109,9 @@ async def test_the_token_of_a_start_that_was_killed_before_its_record_is_revoked
     hub.stage.restarted()
     await hub.app.init_spawners()
     await until(lambda: hub.stage.spawner.orm_spawner.server is None)
+    await until(lambda: hub.spawner._spawn_future is not None and hub.spawner._spawn_future.done())
+    assert "nothing was started" in str(hub.spawner._spawn_future.exception())
+    assert hub.routes.done == ["delete alice"]
     left = [token for token in hub.stage.user.orm_user.api_tokens if token.note != "session"]
     assert [token.match(kept) for token in left] == [True]
 

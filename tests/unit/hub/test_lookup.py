@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import grp
+import os
+import pwd
 import threading
 import time
 from dataclasses import dataclass, field
@@ -120,3 +123,11 @@ async def test_with_a_hung_directory_service_the_form_is_refused_with_a_sentence
         assert error.status_code == 503
         assert "Try again in a moment" in str(getattr(error, "jupyterhub_message", ""))
     assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 5) == 1
+
+
+def test_the_groups_of_a_user_are_those_of_the_host_and_nobody_has_none() -> None:
+    entry = pwd.getpwuid(os.getuid())
+    gids = os.getgrouplist(entry.pw_name, entry.pw_gid)
+    assert set(service_module.group_names(entry.pw_name)) == {grp.getgrgid(gid).gr_name for gid in gids}
+    assert service_module.group_names("nobody-is-called-so") == ()
+    assert service_module.group_names("--help") == ()

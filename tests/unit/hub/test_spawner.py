@@ -138,17 +138,18 @@ async def test_a_submission_that_no_later_listing_shows_did_not_happen(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("berth.hub.session.launch.time.time", lambda: NOW)
+    answered_by = NOW + stage.service.hub.helper_timeout_seconds
     stage.helper.answer = SubmitResult(Verdict.UNKNOWN, message="time-out")
     spawner = stage.begin()
     task = asyncio.create_task(spawner.start())
     await until(lambda: stage.collector.woken > 0)
-    stage.collector.publish(asked_at=NOW + 90 + 29)
+    stage.collector.publish(asked_at=answered_by + 29)
     await asyncio.sleep(0.05)
     assert not task.done()
-    stage.collector.publish(asked_at=NOW + 90 + 31, accounting=False)
+    stage.collector.publish(asked_at=answered_by + 31, accounting=False)
     await asyncio.sleep(0.05)
     assert not task.done(), "a job that has already left the queue is known to accounting only"
-    stage.collector.publish(asked_at=NOW + 90 + 31)
+    stage.collector.publish(asked_at=answered_by + 31)
     with pytest.raises(SpawnException, match="nothing was started"):
         await task
     # Nobody waits for it, but if it comes after all, it is found and cancelled.

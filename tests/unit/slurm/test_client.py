@@ -34,7 +34,7 @@ def program(directory: Path, body: str, name: str = "scontrol") -> list[str]:
 def test_commands_name_the_program_by_its_path_and_take_no_shell() -> None:
     assert NEW.nodes() == ["/usr/bin/scontrol", "show", "node", "--json"]
     assert NEW.nodes("gpu[1-2]") == ["/usr/bin/scontrol", "show", "node", "gpu[1-2]", "--json"]
-    assert NEW.partition("p") == ["/usr/bin/scontrol", "--all", "show", "partition", "p", "--json"]
+    assert NEW.partition("p") == ["/usr/bin/scontrol", "--all", "--oneliner", "show", "partition", "p"]
     assert NEW.reservations() == ["/usr/bin/scontrol", "--all", "show", "reservation", "--json"]
     assert NEW.jobs("p") == ["/usr/bin/squeue", "--all", "--states=all", "--partition=p", "--json"]
     assert Commands().nodes() == ["scontrol", "show", "node", "--json"]

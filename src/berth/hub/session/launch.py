@@ -11,7 +11,6 @@ from jupyterhub.objects import Server
 from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Verdict
-from berth.hub.service import HELPER_TIMEOUT_SECONDS
 from berth.hub.session import explain, reasons
 from berth.hub.session.state import QUEUED, READY, SUBMITTING, SessionRecord
 from berth.hub.texts import words
@@ -131,7 +130,8 @@ class Launch:
         collector = self.service.collector
         self.record.unanswered = True
         # The helper outlives a hub that is killed: its sbatch may still be under way.
-        unanswered_at = max(time.time(), self.record.requested_at + HELPER_TIMEOUT_SECONDS)
+        answered_by = self.record.requested_at + self.service.hub.helper_timeout_seconds
+        unanswered_at = max(time.time(), answered_by)
         while True:
             if job := collector.snapshot.job_named(self.record.job_name, self.user):
                 self._queued(job.job_id)

@@ -22,6 +22,7 @@ from berth.hub.session.history import PastSession
 from berth.hub.session.launch import CHECK_SECONDS, Launch, NeverQueued
 from berth.hub.session.state import STOPPING, SessionRecord
 from berth.hub.session.tellingspawner import TellingSpawner
+from berth.hub.texts.text import say
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -135,9 +136,8 @@ class BerthSpawner(TellingSpawner):
 
     async def finish_start(self) -> tuple[str, int]:
         """Wait for a submitted session; also how a restarted hub takes up a start again."""
-        if self.record is None:
-            message = f"{self._log_name} has no session to wait for"
-            raise RuntimeError(message)
+        if self.record is None:  # killed before the record was committed: nothing was submitted
+            raise NeverQueued(say("session.lost"), reason="lost")
         try:
             if self._submission is not None:
                 self._submission.result()

@@ -28,7 +28,7 @@ class Commands:
 
     *bin_dir* is the directory of Slurm's programs; empty means that they are found on ``PATH``. *version* is
     (major, minor), see :func:`parse_version`. Before 23.02 scontrol has no ``--json``: nodes then come from
-    ``sinfo --json`` (which lists each node in that version), partitions and reservations from
+    ``sinfo --json`` (which lists each node in that version), reservations, as partitions always, from
     ``scontrol --oneliner``; :func:`berth.slurm.answers.client.decode` and the parsers take either form.
     """
 
@@ -47,12 +47,17 @@ class Commands:
         return [self._program("scontrol"), "show", "node", *names, "--json"]
 
     def partition(self, name: str) -> list[str]:
-        """Show one partition, be it hidden; nothing (or a refusal) if there is none of that name."""
-        return self._show("partition", name)
+        """Show one partition, be it hidden; nothing (or a refusal) if there is none of that name.
+
+        As text in every version: for JSON scontrol asks slurmdbd as well, and hangs while that is frozen.
+        """
+        return [*self._oneliner("show", "partition"), name]
 
     def reservations(self) -> list[str]:
         """List the reservations."""
-        return self._show("reservation")
+        if self.version < SCONTROL_HAS_JSON:
+            return self._oneliner("show", "reservation")
+        return [self._program("scontrol"), "--all", "show", "reservation", "--json"]
 
     def jobs(self, partition: str) -> list[str]:
         """List the jobs of a partition, those that ended lately included.
@@ -67,7 +72,7 @@ class Commands:
 
     def known_job(self, job_id: int) -> list[str]:
         """Ask the controller for one job, whatever its partition: it refuses when it has no such job."""
-        return [self._program("scontrol"), "--all", "--oneliner", "show", "job", str(job_id)]
+        return [*self._oneliner("show", "job"), str(job_id)]
 
     def accounting(self, job_ids: Sequence[int], names: Sequence[str] = ()) -> list[list[str]]:
         """Ask accounting for jobs by number, and for jobs of the last seven days by name."""
@@ -90,10 +95,8 @@ class Commands:
         """List the default account of each user."""
         return self._sacctmgr("user", "user,defaultaccount")
 
-    def _show(self, what: str, *names: str) -> list[str]:
-        if self.version < SCONTROL_HAS_JSON:
-            return [self._program("scontrol"), "--all", "--oneliner", "show", what, *names]
-        return [self._program("scontrol"), "--all", "show", what, *names, "--json"]
+    def _oneliner(self, *words: str) -> list[str]:
+        return [self._program("scontrol"), "--all", "--oneliner", *words]
 
     def _sacctmgr(self, what: str, fields: str) -> list[str]:
         return [self._program("sacctmgr"), "--noheader", "--parsable2", "show", what, f"format={fields}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,8 @@ from tests.lab.slurm import full_nodes
 from tests.lab.waiting import until
 from tests.lab_faults import faults
 from tests.lab_faults.faults import kept, processes, reached, settled
+from tests.lab_faults.held import RECORD, TOKEN, Step, held_up
+from tests.lab_faults.hung import hung
 
 if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
@@ -26,14 +29,34 @@ LOST_SECONDS = 180.0
 FREEZE = "for n in $(seq 1200); do pkill -STOP -u {user} && exit 0; sleep 0.05; done; exit 1"
 
 
+@pytest.mark.parametrize("step", [TOKEN, RECORD], ids=["no token", "token"])
+def test_before_the_record_is_committed(slurm: Slurm, login: Machine, alice: Visitor, step: Step) -> None:
+    before = slurm.known("alice")
+    with held_up(login, step) as is_held_up:
+        click = faults.meanwhile(lambda: alice.submit_form(**SMALL))
+        until(is_held_up, "a hub that hangs in this step", 20)
+        found = kept(login, "alice")
+        assert (found.server, found.session, len(found.tokens)) == (step.server, {}, step.tokens)
+        kill_hub(login, alice)
+    click.join()
+    until(lambda: alice.server() is None, "no session", 20)
+    assert step.told in alice.last_words()
+    assert kept(login, "alice").tokens == []
+    assert slurm.known("alice") == before
+    started(slurm, alice)
+    alice.wait_ready()
+    settled(login, slurm, alice)
+
+
 def test_after_the_record_and_before_the_helper(slurm: Slurm, login: Machine, alice: Visitor) -> None:
     before = slurm.known("alice")
-    with faults.deaf_helper(login):
-        alice.submit_form(**SMALL)
+    # The hub waits for the helper's socket, which it cannot even find.
+    with hung(login, str(Path(faults.HELPER_SOCKET).parent), service="berth-hub"):
+        click = faults.meanwhile(lambda: alice.submit_form(**SMALL))
         found = reached(login, "alice", "submitting")
         assert found.session["job_id"] is None
-        with killed_hub(login, alice):
-            pass
+        kill_hub(login, alice)
+    click.join()
     server = alice.server()
     assert server is not None
     assert server["pending"] == "spawn"

@@ -80,17 +80,6 @@ def test_slurm_is_away_while_one_starts_and_another_stops(
         ended(slurm, bob)
 
 
-def test_sessions_start_and_end_without_the_accounting(slurm: Slurm, login: Machine, alice: Visitor) -> None:
-    login.run("systemctl", "stop", "slurmdbd")
-    try:
-        with running(slurm, alice):
-            settled(login, slurm, alice)
-        gone(login, slurm, alice)
-    finally:
-        login.run("systemctl", "start", "slurmdbd")
-    until(lambda: current(alice)["error"] == "", "fresh figures", NOTICED_SECONDS)
-
-
 # --- programs of Slurm's that do what nobody thought of ----------------------------------------------
 
 
