@@ -21,7 +21,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     for name in GROUPS:
         groups.add_parser(name, add_help=False)
     name = parser.parse_known_args(given[:1])[0].group
-    module = importlib.import_module(GROUPS[name])
+    try:
+        module = importlib.import_module(GROUPS[name])
+    except ModuleNotFoundError as error:
+        sys.exit(f"berth {name} needs {error.name}, which this environment does not have ({sys.prefix})")
     commands = argparse.ArgumentParser(prog=f"berth {name}", description=f"{module.HELP.capitalize()}.")
     module.register(commands)
     sys.exit(module.run(commands.parse_args(given[1:])))

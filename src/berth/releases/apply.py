@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from berth.releases import lock, manifest, spec
 from berth.releases.build import build, fingerprint, prefix_of
 from berth.releases.errors import ReleaseError
 from berth.releases.kernels import Kernel
 from berth.releases.publish import Built, publish, published
-from berth.releases.report import rows
 from berth.releases.store import Store
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ class Outcome:
 
     built: tuple[str, ...]
     changed: bool
-    releases: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
@@ -49,22 +47,27 @@ class _Plan:
 
 def apply(settings: Settings, *, check: bool) -> Outcome:
     """Build and publish; with `check` write nothing and say what would be built. Raises ReleaseError."""
-    known = {release.name: release for release in published(settings.root)}
-    plans = [_plan(settings, wanted, known.get(wanted.name)) for wanted in settings.releases]
     if check:
+        plans = _plans(settings)
         missing = tuple(_missing(plans))
         built = [] if missing else [plan.done() for plan in plans]
         changed = bool(missing) or publish(settings, built, check=True)
-        return Outcome(missing, changed, tuple(rows(settings.root)))
+        return Outcome(missing, changed)
     store = Store(settings.root)
     with store.locked():
+        plans = _plans(settings)
         missing = tuple(_missing(plans))
         for plan in plans:
             for locked, prefix in plan.parts:
                 if not manifest.finished(prefix):
                     build(locked, prefix, settings, store)
         changed = publish(settings, [plan.done() for plan in plans], check=False)
-    return Outcome(missing, bool(missing) or changed, tuple(rows(settings.root)))
+    return Outcome(missing, bool(missing) or changed)
+
+
+def _plans(settings: Settings) -> list[_Plan]:
+    known = {release.name: release for release in published(settings.root)}
+    return [_plan(settings, wanted, known.get(wanted.name)) for wanted in settings.releases]
 
 
 def _missing(plans: Sequence[_Plan]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from berth.releases import apply, changes, fields, keep, report, settings, solve, spec
 from berth.releases.errors import ReleaseError
@@ -14,7 +15,8 @@ from berth.releases.errors import ReleaseError
 if TYPE_CHECKING:
     import argparse
 
-HELP = "lock, build, verify, compare and remove releases"
+ROOT: Final = Path("/opt/berth/releases")
+HELP: Final = "lock, build, verify, compare and remove releases"
 
 
 def register(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +34,13 @@ def register(parser: argparse.ArgumentParser) -> None:
 
     command = commands.add_parser("build", help="build what is not there, then publish")
     command.set_defaults(run=_build)
-    _settings(command)
+    command.add_argument("--settings", required=True, metavar="FILE", help="as of role releases; - is stdin")
     command.add_argument("--check", action="store_true", help="write nothing, say what would happen")
     command.add_argument("--json", action="store_true", help="answer for programs")
 
     command = commands.add_parser("verify", help="check every file of the published releases")
     command.set_defaults(run=_verify)
-    _settings(command)
+    _root(command)
     command.add_argument("names", nargs="*", metavar="RELEASE")
 
     command = commands.add_parser("diff", help="what changed between the locks of two releases")
@@ -50,12 +52,12 @@ def register(parser: argparse.ArgumentParser) -> None:
 
     command = commands.add_parser("list", help="the releases that are here, with their size")
     command.set_defaults(run=_list)
-    _settings(command)
+    _root(command)
     command.add_argument("--json", action="store_true", help="answer for programs")
 
     command = commands.add_parser("retire", help="remove the files of a release that is not published")
     command.set_defaults(run=_retire)
-    _settings(command)
+    _root(command)
     command.add_argument("name", metavar="RELEASE")
     command.add_argument("--check", action="store_true", help="write nothing, say what would happen")
 
@@ -82,12 +84,9 @@ def _specs(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _settings(command: argparse.ArgumentParser) -> None:
+def _root(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--settings",
-        default=str(settings.DEFAULT),
-        metavar="FILE",
-        help="the site's settings; - is standard input",
+        "--root", type=Path, default=ROOT, help=f"directory of the releases (default: {ROOT})"
     )
 
 
@@ -107,9 +106,12 @@ def _lock(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    outcome = apply.apply(settings.load(options.settings), check=options.check)
+    with tempfile.TemporaryDirectory(prefix="berth-specs-") as scratch:
+        wanted = settings.load(options.settings, Path(scratch))
+        outcome = apply.apply(wanted, check=options.check)
     if options.json:
-        _say(json.dumps(vars(outcome)))
+        table = report.table(list(report.rows(wanted.root))).splitlines()
+        _say(json.dumps({**vars(outcome), "report": table}))
         return 0
     for prefix in outcome.built:
         _say(f"{'would build' if options.check else 'built'} {prefix}")
@@ -119,7 +121,7 @@ def _build(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     found = False
-    for line in keep.verify(settings.load(options.settings).root, options.names):
+    for line in keep.verify(options.root, options.names):
         found = True
         _say(line)
     if not found:
@@ -138,13 +140,13 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _list(options: argparse.Namespace) -> int:
-    rows = list(report.rows(settings.load(options.settings).root))
+    rows = list(report.rows(options.root))
     sys.stdout.write(json.dumps(rows, indent=1) + "\n" if options.json else report.table(rows))
     return 0
 
 
 def _retire(options: argparse.Namespace) -> int:
-    gone = keep.retire(settings.load(options.settings).root, options.name, check=options.check)
+    gone = keep.retire(options.root, options.name, check=options.check)
     done = "would be removed" if options.check else "removed"
     _say(f"release {options.name}: {done}" if gone else f"release {options.name}: nothing is left of it")
     return 0

@@ -72,7 +72,7 @@ def publish(settings: Settings, releases: Sequence[Built], *, check: bool) -> bo
         catalogue.parse(document)
     except catalogue.CatalogueError as error:
         raise ReleaseError(f"the releases do not make a valid index: {error}") from error
-    conda = yaml.safe_dump(dict(settings.condarc), sort_keys=True)
+    conda = yaml.safe_dump(settings.condarc(), sort_keys=True)
     texts = [(release.conda / ".condarc", conda) for release in releases if release.conda]
     texts.append((settings.root / INDEX, json.dumps(document, indent=2, sort_keys=True) + "\n"))
     changed = [(path, text) for path, text in texts if _content(path) != text]

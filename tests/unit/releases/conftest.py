@@ -120,10 +120,7 @@ class Site:
         return {path.name.removesuffix(".lock.json"): changed for path, changed in done}
 
     def want(self, *releases: Wanted | str, **changed: Any) -> Settings:
-        wanted = [
-            Wanted(item, None, hidden=False, ends=None, environments=None) if isinstance(item, str) else item
-            for item in releases
-        ]
+        wanted = [Wanted(item) if isinstance(item, str) else item for item in releases]
         self.settings = replace(self.settings, releases=tuple(wanted), **changed)
         return self.settings
 
@@ -135,8 +132,16 @@ class Site:
         return found
 
     def settings_file(self) -> Path:
+        """Write the settings as role `releases` gives them to the tool."""
+        document = dict(vars(self.settings))
+        releases = document.pop("releases")
+        document |= {"published": [item.name for item in releases]}
+        document |= {"hidden": [item.name for item in releases if item.hidden]}
+        for key, attribute in (("ends", "ends"), ("layers", "layer"), ("environments", "environments")):
+            document[key] = {
+                item.name: value for item in releases if (value := getattr(item, attribute)) is not None
+            }
         path = self.place / "settings.json"
-        document = {**vars(self.settings), "releases": [vars(item) for item in self.settings.releases]}
         path.write_text(json.dumps(document, default=_plain), encoding="utf-8")
         return path
 
@@ -195,7 +200,8 @@ def _site(place: Path, packages: Path) -> Site:
         releases=(),
         channels={"conda-forge": packages.as_uri()},
         pip_index="",
-        condarc={"channels": ["conda-forge"]},
+        conda_channels=("conda-forge",),
+        conda_settings={},
         user_site=False,
     )
     settings.root.mkdir()
