@@ -78,9 +78,7 @@ def release(reader: Reader, shown: Release, contents: Contents | None) -> str:
         release=shown,
         sections=view.sections(shown, contents),
         full=contents is not None,
-        others=[
-            (other, *_ordered(reader.releases, shown, other)) for other in reader.releases if other != shown
-        ],
+        others=[_ordered(reader.releases, shown, other) for other in reader.releases if other != shown],
     )
 
 

@@ -138,7 +138,7 @@ def _versions(packages: Sequence[Package]) -> dict[str, tuple[str, str]]:
 
 
 def _exactly(package: Package) -> str:
-    return " ".join(part for part in (package.version, package.build, package.channel) if part)
+    return f"{package.version} ({', '.join(part for part in (package.build, package.channel) if part)})"
 
 
 def _change(name: str, old: tuple[str, str], new: tuple[str, str]) -> Change:
