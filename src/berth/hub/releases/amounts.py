@@ -12,13 +12,12 @@ _EXACT: Final = 10
 
 def size(count: int) -> str:
     """Return a number of bytes in the largest unit that fits: `812 KiB`, `1.5 MiB`, `12 GiB`."""
-    amount = float(count)
-    unit = "B"
-    for unit in _UNITS:  # noqa: B007 - the last one is used
-        amount /= _STEP
+    amount, unit = float(count), "B"
+    for larger in _UNITS:
         if amount < _STEP:
             break
-    return f"{amount:.1f} {unit}" if amount < _EXACT else f"{amount:.0f} {unit}"
+        amount, unit = amount / _STEP, larger
+    return f"{amount:.1f} {unit}" if count >= _STEP and amount < _EXACT else f"{amount:.0f} {unit}"
 
 
 def number(count: int) -> str:

@@ -7,6 +7,7 @@ of the context that it runs in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
@@ -66,8 +67,8 @@ class Reader:
 
 def index(reader: Reader) -> str:
     """Return the list of releases."""
-    pairs = zip(reader.releases, (*reader.releases[1:], None), strict=True)
-    return _render("releases_index.html", reader, items=[(item, older) for item, older in pairs])
+    items = list(zip_longest(reader.releases, reader.releases[1:]))  # each with the one before it
+    return _render("releases_index.html", reader, items=items)
 
 
 def release(reader: Reader, shown: Release, contents: Contents | None) -> str:
