@@ -55,12 +55,18 @@ class Website:
                 self.parsed_scopes = parse_scopes(self.expanded_scopes)
 
         def here(handler: type, *rest: Any) -> tuple[Any, ...]:
-            mixed = handler if handler is StaticFileHandler else type(handler.__name__, (LoggedIn, handler), {})
+            mixed = (
+                handler if handler is StaticFileHandler else type(handler.__name__, (LoggedIn, handler), {})
+            )
             return (mixed, *rest)
 
         hub = stage.user.settings["hub"]
         static = os.path.join(DATA_FILES_PATH, "static")  # noqa: PTH118
-        own = [(rf"/hub{pattern}", *here(*rest)) for pattern, *rest in HANDLERS if "/berth/" in pattern or pattern == "/spawn"]
+        own = [
+            (rf"/hub{pattern}", *here(*rest))
+            for pattern, *rest in HANDLERS
+            if "/berth/" in pattern or pattern == "/spawn"
+        ]
         self.server = HTTPServer(
             Application(
                 localize(own),
@@ -95,8 +101,8 @@ class Website:
             self.url + path, raise_error=False, follow_redirects=False, headers=headers
         )
 
-    async def page(self, path: str, status: int = 200, **headers: str) -> BeautifulSoup:
+    async def page(self, path: str, status: int = 200, accept_language: str = "en") -> BeautifulSoup:
         """Open a page; its HTML."""
-        answer = await self.get(path, **headers)
+        answer = await self.get(path, **{"Accept-Language": accept_language})
         assert answer.code == status, answer.body.decode()
         return BeautifulSoup(answer.body, "html.parser")
