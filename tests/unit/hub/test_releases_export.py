@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+from berth.__main__ import main
 from berth.hub import text
 from berth.hub.releases import export
 from tests.unit.hub.shelves import HOSTILE, PYTHON, filled, package, published, release
@@ -41,7 +42,9 @@ def output(tmp_path: Path) -> Path:
 
 
 def run(index: Path, output: Path, *more: str) -> int:
-    return export.main(["--index", str(index), "--output", str(output), *more])
+    with pytest.raises(SystemExit) as ended:
+        main(["release", "catalogue", "--index", str(index), "--output", str(output), *more])
+    return int(ended.value.code or 0)
 
 
 def written(output: Path) -> set[str]:

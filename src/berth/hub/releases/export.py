@@ -1,15 +1,12 @@
 """The catalogue as files: complete HTML with relative links, for a web server or to be opened from disk.
 
-`berth release catalogue --index FILE --output DIR` says `changed` or `unchanged`. Hidden releases are left
-out, as anybody may read files. Only files that this wrote before are ever replaced or removed.
+Hidden releases are left out, as anybody may read files. Only files that this wrote before are ever replaced
+or removed.
 """
 
 from __future__ import annotations
 
-import argparse
-import datetime as dt
 import os
-import sys
 import tempfile
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,9 +16,9 @@ from urllib.parse import quote
 
 from berth.hub import assets, text
 from berth.hub.releases import pages, view
-from berth.releases import catalogue
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterator, Mapping, Sequence
 
     from berth.releases.catalogue import Contents, Release
@@ -143,32 +140,3 @@ def _replace(path: Path, page: str) -> None:
     except OSError:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _contents(release: Release) -> Contents | None:
-    try:
-        return catalogue.load_contents(release.contents)
-    except catalogue.CatalogueError as error:
-        print(f"release {release.name}: {error}", file=sys.stderr)  # noqa: T201 - for whoever runs it
-        return None
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the catalogue as files; the answer is `changed` or `unchanged`."""
-    parser = argparse.ArgumentParser(prog="berth release catalogue", description=__doc__)
-    parser.add_argument("--index", type=Path, required=True, help="the published index.json")
-    parser.add_argument("--output", type=Path, required=True, help="directory that is to hold the files")
-    parser.add_argument("--language", choices=text.LANGUAGES, default=text.ENGLISH)
-    parser.add_argument("--check", action="store_true", help="write nothing")
-    options = parser.parse_args(arguments)
-    text.language.set(options.language)
-    today = dt.datetime.now(dt.UTC).astimezone().date()
-    try:
-        releases = catalogue.load(options.index)
-        contents = {item.name: _contents(item) for item in view.listed(releases, hidden=False)}
-        changed = write(options.output, dict(files(releases, contents, today)), check=options.check)
-    except (catalogue.CatalogueError, ExportError, OSError) as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command's answer
-        return 1
-    print("changed" if changed else "unchanged")  # noqa: T201 - a command's answer
-    return 0
