@@ -6,7 +6,7 @@ Hidden releases are for admins only; for everybody else they are not there.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from jupyterhub.handlers import BaseHandler
 from tornado import web
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
     from berth.hub.service import Service
     from berth.releases.catalogue import Release
+
+
+INSIDE: Final = "<!-- inside -->"
+"""Where the frame is cut: JupyterHub's templates would copy megabytes some times over, in the hub's loop."""
 
 
 class _Page(BaseHandler):
@@ -53,10 +57,16 @@ class _Page(BaseHandler):
     ) -> None:
         """Finish with a page that depends on the names, the reader, and what else it is made of."""
         inside = await self.service.shelf.page(make, (names, reader.today), (*reader.releases, *made_of))
-        page = await self.render_template(
-            "releases.html", user=self.current_user, title=pages.title(*names), inside=inside
+        frame: str = await self.render_template(
+            "releases.html", user=self.current_user, title=pages.title(*names), inside=INSIDE
         )
-        self.finish(page)
+        before, _, after = frame.partition(INSIDE)
+        self.write(before)
+        self.write(inside)
+        self.finish(after)
+
+    def compute_etag(self) -> None:
+        """Make no digest: it would take milliseconds, for a page that is another one each time (xsrf)."""
 
 
 class IndexHandler(_Page):

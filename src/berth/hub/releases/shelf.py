@@ -27,7 +27,7 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """No list of packages is that large; what is would fill the memory."""
 LOOK_SECONDS: Final = 3.0
 """How long it is before a file that was replaced is seen."""
-KEPT_PAGES: Final = 32
+KEPT_PAGES: Final = 16
 
 
 @dataclass
@@ -36,7 +36,9 @@ class Shelf:
 
     _lists: Lookup[Contents] = field(init=False)
     _stamps: dict[str, tuple[tuple[int, ...], Contents]] = field(default_factory=dict)
-    _pages: OrderedDict[tuple[Any, ...], tuple[tuple[object, ...], str]] = field(default_factory=OrderedDict)
+    _pages: OrderedDict[tuple[Any, ...], tuple[tuple[object, ...], bytes]] = field(
+        default_factory=OrderedDict
+    )
     """Pages by what they show, the one used last at the end; with what their keys call by identity."""
     _pool: ThreadPoolExecutor = field(init=False)
 
@@ -67,8 +69,8 @@ class Shelf:
 
     async def page(
         self, make: Callable[[], str], values: tuple[Any, ...], made_of: tuple[object, ...]
-    ) -> str:
-        """Return the page that `make` makes, in the language of the request.
+    ) -> bytes:
+        """Return the page that `make` makes, in the language of the request, as it is sent.
 
         It is the same page for the same `values`, language and objects that it is made of.
         """
@@ -76,7 +78,7 @@ class Shelf:
         if key not in self._pages:
             context = copy_context()
             loop = asyncio.get_running_loop()
-            page = await loop.run_in_executor(self._pool, context.run, make)
+            page = await loop.run_in_executor(self._pool, context.run, lambda: make().encode())
             self._pages[key] = (made_of, page)
             while len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
