@@ -27,7 +27,14 @@ ROOT = Path(__file__).resolve().parents[3]
 
 PACKAGES = (
     channel.python(),
-    channel.ipykernel(),
+    # Enough to be published by; a test that starts a kernel brings the real one.
+    Package(
+        "ipykernel",
+        "7.4.0",
+        ("python",),
+        {"site-packages/ipykernel/__init__.py": "", "site-packages/ipykernel/kernelapp.py": ""},
+        "python",
+    ),
     pure("numpy", "2.0"),
     pure("numpy", "2.1"),
     pure("dask", "2024.4", depends=("python", "numpy >=2")),
