@@ -63,6 +63,16 @@ def test_a_kernel_that_the_environment_ships_is_started_by_its_own_command(site:
     assert (kernels(site) / "ir" / "logo-64x64.png").read_bytes() == b"\x89PNG"
 
 
+def test_julia_starts_the_user_s_own_ijulia_where_its_package_ships_no_kernel(site: Site) -> None:
+    channel.make(site.channel, Package("julia", "1.9.4", files={"bin/julia": "#!/bin/sh\n"}))
+    site.write(r=R.replace("r-base", "julia").replace("language: R", "language: julia"))
+    site.lock(NAME, "r")
+    site.apply()
+    kernel = spec(site, "ir")
+    assert kernel["argv"][1] == str(site.prefix("r") / "bin/julia")
+    assert kernel["argv"][-2:] == ["import IJulia; IJulia.run_kernel()", "{connection_file}"]
+
+
 def test_a_release_may_bring_a_logo_of_its_own(site: Site) -> None:
     site.write(r=R + "    logo: r.svg\n")
     (site.settings.specs_dir / NAME / "r.svg").write_text("<svg/>", encoding="utf-8")
