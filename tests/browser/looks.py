@@ -31,7 +31,7 @@ return [...document.body.querySelectorAll("*")]
     .map(item => item.outerHTML.slice(0, 120));
 """
 CONTROLS = """
-return [...document.querySelectorAll("a[href], button, select, input, [tabindex='0']")]
+return [...document.querySelectorAll("a[href], button, select, input, summary, [tabindex='0']")]
     .filter(item => item.checkVisibility({visibilityProperty: true}))
     .filter(item => !item.disabled && item.type !== "hidden");
 """

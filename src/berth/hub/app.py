@@ -58,6 +58,7 @@ class BerthHub(JupyterHub):
         self.service.collector.start()
         janitor.restore(self.service, self.db)
         janitor.revoke_strays(self.db)
+        self._background(self.service.installed())  # the pages of sessions tell until when theirs is offered
         self._background(janitor.sweep_forever(self.service, self.db))
         self._background(self._watch_requeues())
         rows = (

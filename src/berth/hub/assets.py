@@ -7,6 +7,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
 from berth.hub.texts import text
 
 DIRECTORY: Final = files("berth.hub") / "static"
@@ -30,4 +32,17 @@ TEMPLATE_VARIABLES: Final[dict[str, Any]] = {
     "languages": text.LANGUAGES,
     "asset": lambda _user: asset,
 }
-"""For every template of the hub; `berth.hub.form.page` gives its own the same."""
+"""For every template of the hub."""
+
+
+def engine() -> Environment:
+    """Return the engine for what is rendered beside JupyterHub's own pages: whole, and without its loop."""
+    made = Environment(
+        loader=PackageLoader("berth.hub"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["say"] = text.say
+    return made

@@ -65,6 +65,11 @@ class Lookup(Generic[_Answer]):
             raise NoAnswerError(self.name)
         return known[1]
 
+    def last(self, key: str = "") -> _Answer | None:
+        """Return the last known answer without asking, however old it is; None: none is known."""
+        known = self._known.get(key)
+        return None if known is None else known[1]
+
     def _ask(self, key: str) -> None:
         asking = asyncio.get_running_loop().run_in_executor(self._pool, self.question, key)
         self._asking[key] = (time.monotonic() + self.limit_seconds, asking)

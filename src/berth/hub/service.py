@@ -8,7 +8,7 @@ import os
 import subprocess
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tornado import web
 
@@ -19,12 +19,14 @@ from berth.hub.form import offer
 from berth.hub.form.availability import Documents
 from berth.hub.form.estimate import Estimator
 from berth.hub.lookup import Lookup, NoAnswerError
+from berth.hub.releases.shelf import Shelf
 from berth.hub.session.history import History
 from berth.hub.streams import Streams
 from berth.hub.texts.text import say
 from berth.releases import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from pathlib import Path
 
     from berth.hub.form.options import Offer
@@ -37,6 +39,8 @@ GROUPS_SECONDS: Final = 60.0
 """How long the groups of a user count: each asks a directory service several times."""
 RELEASES_SECONDS: Final = 3.0
 """How long it is before a new release is offered."""
+
+_Answer = TypeVar("_Answer")
 
 log = logging.getLogger("berth.service")
 
@@ -76,6 +80,7 @@ class Service:
     estimator: Estimator = field(init=False)
     documents: Documents = field(default_factory=Documents)
     streams: Streams = field(default_factory=Streams)
+    shelf: Shelf = field(default_factory=Shelf)
     followed: dict[str, Followed] = field(default_factory=dict)
     """Every session whose end is not proven, by nonce."""
     unreadable: dict[Owner, list[Any]] = field(default_factory=dict)
@@ -132,14 +137,26 @@ class Service:
             log.warning("The catalogue of releases cannot be used: %s", error)
         return self._releases
 
+    async def installed(self) -> tuple[Release, ...]:
+        """Return the same as the service last saw them. Raises NotKnown, never waits for long."""
+        return await _known(self._catalogue.ask())
+
+    def release(self, name: str) -> Release | None:
+        """Return an installed release as it was last seen, without looking; None: it was not."""
+        return next((item for item in self._catalogue.last() or () if item.name == name), None)
+
     async def offer(self, user: str) -> Offer:
         """Return what `user` may choose from now. Raises NotKnown, never waits for long."""
-        try:
-            groups, releases = await asyncio.gather(self.groups.ask(user), self._catalogue.ask())
-        except NoAnswerError as error:
-            raise NotKnown(error) from error
+        groups, releases = await asyncio.gather(_known(self.groups.ask(user)), self.installed())
         person = offer.Person(user, groups)
         return offer.compute(person, self.collector.snapshot, self.form, releases, time.time())
+
+
+async def _known(question: Awaitable[_Answer]) -> _Answer:
+    try:
+        return await question
+    except NoAnswerError as error:
+        raise NotKnown(error) from error
 
 
 def group_names(user: str) -> tuple[str, ...]:

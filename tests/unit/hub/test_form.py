@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from dataclasses import replace
 from itertools import combinations
@@ -21,7 +22,8 @@ from berth.hub.session.state import SessionRecord
 from berth.hub.settings import FormSettings, Links
 from berth.hub.texts import text, words
 from berth.slurm.answers.records import Association, Qos
-from tests.unit.hub.factories import FORM, NOW, PARTITION, job, node, reservation
+from tests.unit.hub import shelves
+from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation
 from tests.unit.hub.test_rules import CONTROLLER
 
 if TYPE_CHECKING:
@@ -202,6 +204,41 @@ async def test_a_user_who_may_start_nothing_gets_a_sentence_and_no_form(stage: S
     assert page.find_all(["select", "button"]) == []
     assert "None of your Slurm accounts" in page.get_text()
     assert page.select("a")[0]["href"] == "https://help.example.org/?job="
+
+
+async def test_what_is_inside_each_release_stands_under_the_menu_with_the_way_to_all_of_them(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ending = shelves.release("2026.05", "2026-05-18", ends=dt.date(2099, 1, 31))
+    hidden = shelves.release("2026.12rc1", hidden=True)
+    monkeypatch.setattr(stage.service, "releases", lambda: (hidden, RELEASE, ending))
+    page = await shown(stage)
+    (inside,) = page.select(".berth-inside")
+    assert inside.name == "details"
+    assert [(item.name, item.get_text(strip=True)) for item in inside.select("dt, dd")] == [
+        ("dt", "2026.11"),
+        ("dd", "Python 3.13: python 3.13.5"),
+        ("dt", "2026.05 (until 2099-01-31)"),
+        ("dd", "Python 3.13: python 3.13.5, numpy 2.1.3"),
+        ("dd", "R 4.3: r-base 4.3.3"),
+    ]
+    assert [link["href"] for link in page.select(".berth-inside + p a")] == ["/hub/berth/releases"]
+    menu = [option.get_text() for option in page.select("#berth-release option")]
+    assert menu == ["2026.11 (Python 3.13)", "2026.05, until 2099-01-31 (Python 3.13, R 4.3)"]
+
+
+async def test_a_release_that_was_chosen_last_and_has_ended_is_said_to_be_gone(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.spawner.orm_spawner.user_options = {"release": "2024.04"}
+    ended = shelves.release("2024.04", "2024-04-22", ends=dt.date(2024, 12, 31))
+    monkeypatch.setattr(stage.service, "releases", lambda: (RELEASE, ended))
+    page = await shown(stage)
+    assert chosen(page, "release") == "2026.11"
+    assert "“2024.04”, is no longer offered" in at(page, "berth-release-note")
+    with pytest.raises(BadOptions) as caught:
+        await stage.spawner.checked({"release": "2024.04"})
+    assert "until 2024-12-31" in str(caught.value.error.problems["release"])
 
 
 TOO_MUCH: dict[str, dict[str, Any]] = {

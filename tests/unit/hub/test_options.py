@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +14,13 @@ from hypothesis import strategies as st
 from berth.helper.client import Resources
 from berth.hub.collector.snapshot import Part
 from berth.hub.form import offer, options
+from berth.hub.texts import words
 from berth.slurm.answers.records import Controller
 from berth.slurm.free.capacity import Room
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, node, reservation, snapshot
+
+if TYPE_CHECKING:
+    from berth.releases.catalogue import Release
 
 
 def offer_for(name: str, **changes: Any) -> options.Offer:
@@ -196,3 +202,63 @@ def test_a_repeated_field_is_refused() -> None:
     with pytest.raises(options.OptionsError) as caught:
         offer_for("alice").validate(raw)
     assert set(caught.value.problems) == {"cores"}
+
+
+# --- releases ---------------------------------------------------------------------------------------------
+
+
+def with_releases(*releases: Release, now: float = NOW) -> options.Offer:
+    person = offer.Person("alice", ("users",))
+    return offer.compute(person, snapshot(), FORM, releases, now)
+
+
+HIDDEN = replace(RELEASE, name="2026.12rc1", hidden=True)
+TODAY = words.day(NOW)
+YESTERDAY = TODAY - dt.timedelta(days=1)
+ENDED = replace(RELEASE, name="2024.04", ends=YESTERDAY)
+ENDING = replace(RELEASE, name="2026.05", ends=TODAY)
+
+
+def test_releases_that_are_hidden_or_have_ended_are_not_offered() -> None:
+    own = with_releases(HIDDEN, RELEASE, ENDING, ENDED)
+    assert values(own, "release") == ["2026.11", "2026.05"]
+    assert own.defaults["release"] == "2026.11"
+    assert own.validate({"release": "2026.05"}).release is ENDING, "its last day counts"
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        (HIDDEN, "Backend environment: 2026.12rc1 is not offered at the moment. Choose another."),
+        (
+            ENDED,
+            f"Backend environment: sessions could start with 2024.04 until {YESTERDAY}. Choose another.",
+        ),
+        (replace(RELEASE, name="2020.01"), "Backend environment: “2020.01” is not one of the choices."),
+    ],
+)
+def test_releases_that_are_not_offered_are_refused_with_a_reason(release: Release, said: str) -> None:
+    with pytest.raises(options.OptionsError) as refused:
+        with_releases(HIDDEN, RELEASE, ENDED).validate({"release": release.name})
+    assert {name: str(sentence) for name, sentence in refused.value.problems.items()} == {"release": said}
+
+
+def test_a_release_ends_with_its_last_day() -> None:
+    last = time.mktime((*TODAY.timetuple()[:3], 23, 59, 59, 0, 0, -1))
+    assert values(with_releases(ENDING, now=last), "release") == ["2026.05"]
+    over = with_releases(ENDING, now=last + 1)
+    assert values(over, "release") == []
+    assert str(over.missing).startswith("No release is offered at the moment")
+    assert str(with_releases().missing).startswith("No release is installed yet")
+
+
+def test_the_end_of_a_release_stands_beside_its_name() -> None:
+    own = with_releases(ENDING)
+    assert str(own.text("release", "2026.05")) == f"2026.05, until {TODAY} (Python 3.13)"
+
+
+def test_the_menu_names_some_environments_and_counts_the_others() -> None:
+    (first,) = RELEASE.environments
+    many = tuple(replace(first, name=f"e{n}", display_name=f"Kernel {n}") for n in range(5))
+    own = with_releases(replace(RELEASE, environments=many))
+    assert str(own.text("release", "2026.11")) == "2026.11 (Kernel 0, Kernel 1, Kernel 2 and 2 more)"

@@ -316,7 +316,9 @@ async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
     stage.collector.publish(job(reason="Resources"))
     progress = spawner.progress()
     assert isinstance(progress, AsyncGenerator)
-    assert "No node has what you asked for free" in (await anext(progress))["message"]
+    waiting = (await anext(progress))["message"]
+    assert "No node has what you asked for free" in waiting
+    assert waiting.endswith("Backend environment: 2026.11")
     stage.collector.publish(job(state="RUNNING", nodes=("gpu1",)))
     assert "runs on gpu1" in (await anext(progress))["message"]
     await progress.aclose()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,10 @@ from berth.hub.collector.snapshot import Part
 from berth.hub.session import status
 from berth.hub.session.state import QUEUED, READY, STOPPING, SessionRecord
 from berth.hub.texts import text, words
-from tests.unit.hub.factories import NOW, job, snapshot
+from tests.unit.hub.factories import NOW, RELEASE, job, snapshot
 
 if TYPE_CHECKING:
+    from berth.releases.catalogue import Release
     from berth.slurm.answers.records import Job
 
 RECORD = SessionRecord("a" * 32, token_id=1, requested_at=NOW - 125)
@@ -121,6 +123,31 @@ def test_a_running_session_says_what_it_has_and_how_long_it_lives() -> None:
         "GPUs": "1",
         "Time left": "1 h 1 min",
     }
+
+
+TODAY = words.day(NOW)
+YESTERDAY = TODAY - dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("release", "said"),
+    [
+        (None, "2026.11"),
+        (RELEASE, "2026.11"),
+        (replace(RELEASE, ends=TODAY), f"2026.11 (new sessions start with it until {TODAY})"),
+        (
+            replace(RELEASE, ends=YESTERDAY),
+            f"2026.11 (since {YESTERDAY} has passed, no new sessions start with it)",
+        ),
+    ],
+)
+def test_waiting_and_running_sessions_name_their_release_and_its_end(
+    release: Release | None, said: str
+) -> None:
+    software = [status.software("2026.11", release, NOW)]
+    running = status.running(job(state="RUNNING", nodes=("gpu1",)), NOW, software)
+    for found in (running, *(status.of(RECORD, item, snapshot(), NOW, software) for item in (None, job()))):
+        assert facts(found)["Backend environment"] == said
 
 
 @pytest.mark.parametrize(

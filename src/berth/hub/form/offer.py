@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.hub.form.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.form.rights import account_rules, accounts_of, obstacle, reservation_rules
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from berth.slurm.answers.records import Association, Reservation
 
 
+NAMED: Final = 3
+"""How many environments the menu of releases names; all of them stand under it."""
+
+
 @dataclass(frozen=True)
 class Person:
     """Who asks: the Unix name and the names of its groups."""
@@ -38,6 +42,8 @@ def compute(
     now: float,
 ) -> Offer:
     """Compute what `person` may choose from at the Unix time `now`."""
+    today = words.day(now)
+    offered = tuple(release for release in releases if release.offered(today))
     accounts = accounts_of(person.name, snapshot)
     reservations = reservation_rules(person.name, person.groups, snapshot, accounts, now)
     rules = Rules(
@@ -62,7 +68,7 @@ def compute(
             for text in settings.time.choices
             if _any(rules, "time", amount := words.amount_of("time", text))
         ),
-        "release": tuple(Choice(item.name, release_text(item)) for item in releases),
+        "release": tuple(Choice(item.name, release_text(item)) for item in offered),
         "interface": tuple(Choice(item.name, item.title) for item in settings.interfaces),
     }
     wanted = {
@@ -74,18 +80,19 @@ def compute(
     offer = Offer(
         choices=choices,
         defaults={name: _default(entries, wanted.get(name, "")) for name, entries in choices.items()},
-        releases=tuple(releases),
+        releases=offered,
+        withheld={item.name: _withheld(item) for item in releases if not item.offered(today)},
         hints=_hints(snapshot, accounts),
         rules=rules,
-        missing=obstacle(person.name, person.groups, snapshot) or _nothing(choices),
+        missing=obstacle(person.name, person.groups, snapshot) or _nothing(choices, releases),
     )
     return offer if offer.missing else replace(offer, defaults=offer.settled(offer.defaults)[0])
 
 
-def _nothing(choices: Mapping[str, Sequence[Choice]]) -> Text | None:
+def _nothing(choices: Mapping[str, Sequence[Choice]], releases: Sequence[Release]) -> Text | None:
     """Return a sentence when a field has no choice at all, else None: then there is no form."""
     if not choices["release"]:
-        return say("form.no_release")
+        return say("form.none_offered" if releases else "form.no_release")
     return next(
         (
             say("form.nothing", label=LABELS[name], setting=f"spawner_form_{name}")
@@ -162,10 +169,23 @@ def _hints(snapshot: Snapshot, accounts: Mapping[str, Association | None]) -> di
     }
 
 
-def release_text(release: Release) -> str:
-    """Return a release with what is inside it."""
-    inside = ", ".join(environment.display_name for environment in release.environments)
-    return f"{release.name} ({inside})"
+def release_text(release: Release) -> Text | str:
+    """Return a release with what is inside it, and with its last day if it has one."""
+    names = [environment.display_name for environment in release.environments]
+    inside: Text | str = ", ".join(names[:NAMED])
+    if len(names) > NAMED:
+        inside = say("form.and_more", count=len(names) - NAMED, names=inside)
+    if release.ends is None:
+        return say("form.release", name=release.name, inside=inside)
+    return say("form.release_until", name=release.name, inside=inside, date=release.ends.isoformat())
+
+
+def _withheld(release: Release) -> Text:
+    """Say why a release that is installed cannot be chosen."""
+    if release.hidden or release.ends is None:
+        return say("form.release_hidden", label=LABELS["release"], name=release.name)
+    ends = release.ends.isoformat()
+    return say("form.release_ended", label=LABELS["release"], name=release.name, date=ends)
 
 
 def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choice, ...]:

@@ -8,7 +8,7 @@ reach sbatch.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.helper.client import Resources
@@ -107,6 +107,8 @@ class Offer:
     """What can be had together."""
     missing: Text | None = None
     """A sentence when no session can be started at all."""
+    withheld: Mapping[str, Text] = field(default_factory=dict)
+    """Why a release that is installed cannot be chosen, by its name."""
 
     def validate(self, raw: Mapping[str, Any]) -> SessionOptions:
         """Return the options for `raw` (text by field; a missing field means its default).
@@ -151,6 +153,8 @@ class Offer:
         return values, problems
 
     def _no_choice(self, name: str, value: str) -> Text:
+        if name == "release" and value in self.withheld:
+            return self.withheld[value]
         if name in RISING and self.choices[name]:
             highest = self.choices[name][-1].text
             return say("form.no_choice_highest", label=LABELS[name], value=value, highest=highest)

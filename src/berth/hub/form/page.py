@@ -8,8 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
+from berth.hub import assets
 from berth.hub.form import availability
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS
@@ -36,14 +35,7 @@ AMOUNTS: Final = ("cores", "memory", "gpus", "time")
 reader: ContextVar[str] = ContextVar("berth_reader", default="")
 """Who opened the page that is being answered; set by `berth.hub.handlers.spawn`."""
 
-_templates = Environment(
-    loader=PackageLoader("berth.hub"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_templates.globals["say"] = say
+_templates = assets.engine()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from berth.hub.form.rest import ServerHandler
 from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
 from berth.hub.handlers.history import HistoryHandler
+from berth.hub.handlers.releases import CompareHandler, IndexHandler, ReleaseHandler
 from berth.hub.handlers.report import SessionReportHandler
 from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.handlers.stop import StopHandler
@@ -25,6 +26,9 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/estimate", EstimateHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
     (r"/berth/history", HistoryHandler),
+    (r"/berth/releases", IndexHandler),
+    (r"/berth/releases/(?P<name>[^/]+)", ReleaseHandler),
+    (r"/berth/releases/(?P<new>[^/]+)/compare/(?P<old>[^/]+)", CompareHandler),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
     (r"/logout", LogoutHandler),

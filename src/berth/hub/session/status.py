@@ -11,8 +11,11 @@ from berth.hub.texts import words
 from berth.hub.texts.text import Text, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from berth.hub.collector.snapshot import Snapshot
     from berth.hub.session.state import SessionRecord
+    from berth.releases.catalogue import Release
     from berth.slurm.answers.records import Job
 
 PLACES: Final = {1: "session.place_1", 2: "session.place_2", 3: "session.place_3"}
@@ -83,14 +86,20 @@ class Status:
         }
 
 
-def of(record: SessionRecord | None, job: Job | None, snapshot: Snapshot, now: float) -> Status:
+def of(
+    record: SessionRecord | None,
+    job: Job | None,
+    snapshot: Snapshot,
+    now: float,
+    software: Sequence[Fact] = (),
+) -> Status:
     """Tell where a session stands that is starting, runs or stops; None: it was only just asked for."""
     headline, progress = _headline(record, job)
     queued = job is not None and job.pending
     return Status(
         headline=headline,
         progress=progress,
-        facts=tuple(_facts(job, snapshot, now)) if job is not None else (),
+        facts=(*(_facts(job, snapshot, now) if job is not None else ()), *software),
         warning=_warning(snapshot, now),
         waited_seconds=max(0, int(now - record.requested_at)) if record is not None else 0,
         refresh_seconds=QUEUED_REFRESH_SECONDS if queued else REFRESH_SECONDS,
@@ -159,7 +168,16 @@ def stopping() -> Status:
     return Status(say("session.stopping"), 100)
 
 
-def running(job: Job, now: float) -> Status:
+def software(name: str, release: Release | None, now: float) -> Fact:
+    """Say which release a session runs with, and until when others can (None: nothing is known of it)."""
+    label = say("form.label_release")
+    if release is None or release.ends is None:
+        return Fact(label, name)
+    key = "session.release_ended" if words.day(now) > release.ends else "session.release_until"
+    return Fact(label, say(key, name=name, date=release.ends.isoformat()))
+
+
+def running(job: Job, now: float, software: Sequence[Fact] = ()) -> Status:
     """Say what a session that serves has, and how long it lives."""
     gpus = sum(job.gpus.values())
     found = [
@@ -169,5 +187,6 @@ def running(job: Job, now: float) -> Status:
         Fact(say("session.memory"), words.size(job.memory_mib)),
         *([Fact(say("session.gpus"), str(gpus))] if gpus else []),
         *([Fact(say("session.time_left"), words.elapsed(job.end_time - now))] if job.end_time else []),
+        *software,
     ]
     return Status(say("session.running"), 100, tuple(found))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from berth.hub.session.explain import Ending
     from berth.hub.session.history import Owner, PastSession
     from berth.hub.session.state import SessionRecord
-    from berth.hub.session.status import Status
+    from berth.hub.session.status import Fact, Status
     from berth.hub.texts.text import Text
     from berth.slurm.answers.records import Job
 
@@ -44,19 +44,25 @@ class TellingSpawner(FormSpawner):
         if self.pending == "stop":
             return status.stopping()
         if self.ready and job is not None and job.state == "RUNNING":
-            return status.running(job, now)
+            return status.running(job, now, self._software(now))
         if not self.active and self.record is None:
             return None
-        return status.of(self.record, job, self.service.collector.snapshot, now)
+        return status.of(self.record, job, self.service.collector.snapshot, now, self._software(now))
+
+    def _software(self, now: float) -> list[Fact]:
+        """Return what the session runs with; empty for one of a version that did not keep it."""
+        name = self.record.asked.get("release") if self.record is not None else None
+        return [status.software(name, self.service.release(name), now)] if name else []
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Say where the start stands, each time that something changes but the time itself."""
         told = None
         while True:
-            now = status.of(self.record, self._job(), self.service.collector.snapshot, time.time())
-            if now.said != told:
-                told = now.said
-                yield now.event()
+            now, snapshot = time.time(), self.service.collector.snapshot
+            found = status.of(self.record, self._job(), snapshot, now, self._software(now))
+            if found.said != told:
+                told = found.said
+                yield found.event()
             await self.service.collector.changed(CHECK_SECONDS)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from functools import reduce
 from typing import TYPE_CHECKING, Final
@@ -67,6 +68,11 @@ def moment(when: float, now: float) -> str:
     """Write a Unix time in the service's own time zone; without the date when it is today's."""
     there, here = time.localtime(when), time.localtime(now)
     return time.strftime("%H:%M" if there[:3] == here[:3] else "%Y-%m-%d %H:%M", there)
+
+
+def day(when: float) -> dt.date:
+    """Return the date of a Unix time in the service's own time zone."""
+    return dt.datetime.fromtimestamp(when, dt.UTC).astimezone().date()
 
 
 def size(mebibytes: int) -> str:
