@@ -112,6 +112,8 @@ def _release(
             {
                 "name": environment,
                 "display_name": display_name,
+                "language": "python",
+                "kernel": installed["kernel"],
                 "prefix": installed["prefix"],
                 "packages": versions,
             }
@@ -123,6 +125,12 @@ def _release(
         "layer": layer or spec["layer"],
         "environments": environments,
         "jupyter_path": str(_write_kernels(root / name, kernels, check=check)),
+        "conda": None,
+        "ends": None,
+        "hidden": False,
+        "bytes": 0,
+        "files": 0,
+        "contents": str(root / name / "contents.json"),
     }
 
 
