@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def session(layer: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     own = layer.home / ".local/share/jupyter/kernels"
     for name in ("mine", "python3"):
         (own / name).mkdir(parents=True)
-        spec = {"argv": ["python", "-m", "mine"], "display_name": f"my {name}", "language": "python"}
+        spec = {"argv": [sys.executable, "-m", "mine"], "display_name": f"my {name}", "language": "python"}
         (own / name / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     hub = Running()
     try:
