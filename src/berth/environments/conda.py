@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ASK_SECONDS: Final = 120
-_END_SECONDS: Final = 20.0
+_END_SECONDS: Final = 5.0
 # The user's own modules would be imported by conda's Python, and by that of what it makes.
 _DROPPED: Final = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE")
 
@@ -47,24 +47,16 @@ def directory(base: Path) -> Path:
         existing = next(parent for parent in (place, *place.parents) if parent.exists())
         if os.access(existing, os.W_OK):
             return place
-    raise OwnError(
-        f"conda has no directory for environments that you may write: {', '.join(map(str, places))}"
-    )
+    raise OwnError(f"you may write none of conda's directories: {', '.join(map(str, places))}")
 
 
 def create(base: Path, prefix: Path, channels: Sequence[str], packages: Sequence[str]) -> None:
-    """Make an environment at `prefix`, or nothing; raises OwnError when conda refuses."""
+    """Make an environment at `prefix`; raises OwnError when conda refuses. `discard` removes what is left."""
     asked = [item for channel in channels for item in ("--channel", channel)]
     if asked:
         asked.append("--override-channels")
     command = ["create", "--yes", "--prefix", str(prefix), *asked, "--", *packages]
-    try:
-        status = _run([str(base / "bin" / "conda"), *command])
-    except BaseException:
-        discard(base, prefix)
-        raise
-    if status != 0:
-        discard(base, prefix)
+    if _run([str(base / "bin" / "conda"), *command]) != 0:
         raise OwnError("conda could not make the environment, its message is above; nothing of it is left")
 
 
@@ -79,9 +71,7 @@ def discard(base: Path, prefix: Path) -> None:
     """Remove what is left of an environment that did not come to be, and conda's note of it."""
     with contextlib.suppress(OwnError, OSError):
         if (prefix / "conda-meta" / "history").is_file():
-            _run(
-                [str(base / "bin" / "conda"), "remove", "--quiet", "--yes", "--all", "--prefix", str(prefix)]
-            )
+            remove(base, prefix)
     shutil.rmtree(prefix, ignore_errors=True)
 
 
@@ -91,11 +81,11 @@ def _run(command: Sequence[str]) -> int:
     try:
         return process.wait()
     except BaseException:
-        # The terminal has told conda, too; somebody else's signal has not.
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Ctrl-C has reached conda, too; what ends only this process has not.
+        for number in (None, signal.SIGINT, signal.SIGKILL):
+            if number is not None:
+                process.send_signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_END_SECONDS)
+                break
         raise

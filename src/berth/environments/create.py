@@ -8,7 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -24,9 +24,10 @@ _TAKEN: Final = frozenset({"base", "root"})
 _MODULE_SECONDS: Final = 120
 _INSTALL_SECONDS: Final = 300
 # No login shell: BASH_ENV brings `module`, as it does in the wrapper.
-_LOAD: Final = (
-    'type module >/dev/null 2>&1 || { echo "this site has no modules" >&2; exit 1; }; module load "$1"'
-)
+_LOAD: Final = """
+type module >/dev/null 2>&1 || { echo "this site has no modules" >&2; exit 1; }
+module load "$1"
+"""
 _WRAPPER: Final = """#!/bin/bash
 # Loads modules, then starts the kernel. Further commands may stand here.
 {loads}
@@ -45,8 +46,6 @@ class Order:
     packages: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    started: tuple[str, ...] = field(default=("ipykernel",), repr=False)
-    """What every environment with a kernel has."""
 
 
 def create(context: Context, order: Order) -> Path:
@@ -78,14 +77,13 @@ def _create(context: Context, base: Path, order: Order, unfinished: Path) -> Pat
         _check_module(module)
     unfinished.write_text(str(prefix), encoding="utf-8")
     try:
-        conda.create(base, prefix, order.channels, [*order.started, *order.packages])
-        try:
-            _install_kernel(prefix, kernel, order)
-        except BaseException:
-            conda.discard(base, prefix)
-            raise
-    finally:
+        conda.create(base, prefix, order.channels, ["ipykernel", *order.packages])
+        _install_kernel(prefix, kernel, order)
+    except BaseException:
+        conda.discard(base, prefix)  # if this is cut off, too, the next `create` does it
         unfinished.unlink()
+        raise
+    unfinished.unlink()
     return prefix
 
 
