@@ -178,7 +178,8 @@ def _shell(launch: Launch) -> list[str]:
     elif Path(shell).name == "bash":
         command = [shell, "--rcfile", str(rcfile)]
     else:
-        command = ["/bin/bash", "--norc", "-c", '. "$1"; exec "$2" -l', "terminal", str(rcfile), shell]
+        # No login shell: that reads /etc/profile, which would undo what was set.
+        command = ["/bin/bash", "--norc", "-c", '. "$1"; exec "$2"', "terminal", str(rcfile), shell]
     return kernels.first_to_go(launch.settings.kernel_oom_score_adj, command)
 
 
