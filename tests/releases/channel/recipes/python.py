@@ -65,6 +65,10 @@ def _undo_debian(tree: Tree) -> None:
         ("prefix_scheme = 'posix_local'", "prefix_scheme = 'posix_prefix'"),
     )
     tree.edit(
+        f"{LIB}/distutils/sysconfig.py",
+        ('os.path.join(prefix, "lib", "python3", "dist-packages")', 'os.path.join(libpython, "site-packages")'),
+    )
+    tree.edit(
         f"{LIB}/ensurepip/__init__.py",
         (
             "_WHEEL_PKG_DIR = sysconfig.get_config_var('WHEEL_PKG_DIR')",
