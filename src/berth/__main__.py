@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 
 # Imported when they are named: one group's packages need not be there for another.
 GROUPS: Final = {
+    "env": "berth.environments.cli",
     "release": "berth.releases.cli",
 }
 

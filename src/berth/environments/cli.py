@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from berth.environments import context, listing
 from berth.environments.context import OwnError
@@ -16,13 +15,17 @@ from berth.environments.create import Order, create
 from berth.environments.remove import find, remove
 
 if TYPE_CHECKING:
+    import argparse
     from types import FrameType
 
     from berth.environments.context import Context
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the commands to the parser of `berth env`; `run` of the options is to be called with them."""
+HELP: Final = "your own environments and their kernels"
+
+
+def register(parser: argparse.ArgumentParser) -> None:
+    """Add the commands to the parser of `berth env`."""
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser("create", help="make an environment and its kernel")
     command.add_argument("name", metavar="NAME")
@@ -30,21 +33,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     command.add_argument("--module", action="append", default=[], help="module that its kernel loads")
     command.add_argument("--channel", "-c", action="append", default=[], help="channel to take packages from")
     command.add_argument("--display-name", default="", help="what the launcher shows; the name otherwise")
-    command.set_defaults(run=run, work=_create)
+    command.set_defaults(work=_create)
     command = commands.add_parser("list", help="show your kernels, and what is wrong with them")
     command.add_argument("--json", action="store_true", help="as a JSON list")
-    command.set_defaults(run=run, work=_list)
+    command.set_defaults(work=_list)
     command = commands.add_parser("remove", help="remove an environment and its kernel")
     command.add_argument("name", metavar="NAME")
     command.add_argument("--yes", "-y", action="store_true", help="do not ask")
-    command.set_defaults(run=run, work=_remove)
-
-
-def main(arguments: list[str]) -> int:
-    """Run `berth env`; give the exit code of `run`, or 2 for wrong usage."""
-    parser = argparse.ArgumentParser(prog="berth env", description="Your own environments and their kernels.")
-    add_arguments(parser)
-    return run(parser.parse_args(arguments))
+    command.set_defaults(work=_remove)
 
 
 def run(options: argparse.Namespace) -> int:

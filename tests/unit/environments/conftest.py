@@ -42,7 +42,7 @@ channels: [conda-forge]
 default_channels: []
 custom_channels: {{conda-forge: "{url}"}}
 envs_dirs: [~/.conda/envs]
-pkgs_dirs: [~/.conda/pkgs]
+pkgs_dirs: ["{pkgs}"]
 notify_outdated_conda: false
 number_channel_notices: 0
 """
@@ -131,7 +131,9 @@ def site() -> Iterator[Site]:
             specs = ["conda", "pip", "jupyter_client"]
             python = str(tools(parts.cache()) / "python")
             subprocess.run([python, "-c", INSTALL, f"file://{channel}", str(prefix), *specs], check=True)
-            (prefix / ".condarc").write_text(CONDARC.format(url=f"file://{root}"), encoding="utf-8")
+            (prefix / ".condarc").write_text(
+                CONDARC.format(url=f"file://{root}", pkgs=root / "pkgs"), encoding="utf-8"
+            )
         made.publish(OLD, NEW)
         etc = str(root / "etc")
         (root / "etc" / "bashrc").write_text(

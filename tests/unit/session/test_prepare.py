@@ -95,7 +95,7 @@ def _importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         encoding="utf-8",
     )
     wrapper.chmod(0o755)
-    monkeypatch.setattr(preparations.sys, "executable", str(wrapper))
+    monkeypatch.setattr(sys, "executable", str(wrapper))
 
 
 def until(what: Callable[[], object]) -> None:
@@ -151,7 +151,7 @@ def test_its_state_is_told_until_it_is_ready(place: Place) -> None:
     (place.home / "slow").write_text("10", encoding="utf-8")
     (preparation,) = place.found().values()
     preparation.start(place.environ, 500)
-    assert preparation.state is State.RUNNING
+    assert preparation.state.value == "being prepared"
     assert preparation.problem is not None
     assert "Julia 1.9 is being prepared in your home" in preparation.problem
     until(lambda: preparation.state is not State.RUNNING)
