@@ -41,7 +41,8 @@ def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Pat
     release = catalogue.find(releases, orders.release)
     listener = sockets.listen(orders.ports)
     tools = f"{sys.prefix}/libexec/berth"
-    path = f"{os.environ.get('PATH', os.defpath)}:{tools}"
+    conda = f":{release.conda}/condabin" if release.conda else ""
+    path = f"{os.environ.get('PATH', os.defpath)}{conda}:{tools}"
     assignment.scrub(os.environ)
     os.environ.update({"BERTH_CONDA": release.conda or "", "BERTH_TOOLS": tools, "PATH": path})
     for area in layer.areas:

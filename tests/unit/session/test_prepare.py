@@ -157,7 +157,8 @@ def test_its_state_is_told_until_it_is_ready(place: Place) -> None:
     until(lambda: preparation.state is not State.RUNNING)
     log = preparation.log.read_text(encoding="utf-8")
     assert preparation.state is State.READY, log
-    assert preparation.problem is None
+    (again,) = place.found().values()
+    assert again.problem is None
     assert f"preparing {place.final}" in log
 
 
