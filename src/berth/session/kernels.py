@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
+from tornado.web import HTTPError
 from traitlets import Integer, default
 
 from berth.environments import own
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
 _RAISE: Final = 'echo "$1" > /proc/self/oom_score_adj; shift; exec "$@"'
 
 
-class KernelProblemError(Exception):
+class KernelProblemError(HTTPError):
     """A kernel cannot start; the text is a sentence for its user, which JupyterLab shows."""
+
+    def __init__(self, sentence: str) -> None:
+        """Take the sentence, which every API of the server passes on as it is."""
+        super().__init__(500, sentence)
+
+    def __str__(self) -> str:
+        """Give the sentence alone."""
+        return self.log_message or ""
 
 
 def first_to_go(oom_score_adj: int, command: Sequence[str]) -> list[str]:

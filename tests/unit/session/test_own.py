@@ -108,7 +108,10 @@ def refusal(session: Session, kernel: str) -> str:
     }
     status, text, _ = session.get("api/sessions", method="POST", data=json.dumps(model).encode())
     assert status == 500, text
-    return str(json.loads(text)["message"])
+    said = str(json.loads(text)["message"])
+    status, text, _ = session.get("api/kernels", method="POST", data=json.dumps({"name": kernel}).encode())
+    assert (status, json.loads(text)["message"]) == (500, said)
+    return said
 
 
 def test_a_kernel_that_cannot_start_says_so_in_its_name(session: Session) -> None:
