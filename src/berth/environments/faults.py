@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 _PROBE_SECONDS: Final = 60
 _HEAD: Final = 4096
 _WRAPPER_BYTES: Final = 200_000
-_PASSES_ON: Final = re.compile(rb"\$(@|\*|\{@|\{\*|1|\{1)")
+_SHELL: Final = re.compile(rb"#!\s*\S*/(env\s+)?(ba|da|k|z)?sh\b")
+_HANDS_OVER: Final = re.compile(rb'^\s*exec\s+"\$@"', re.MULTILINE)
+_USES_ARGUMENTS: Final = re.compile(rb"\$\{?[@*1-9]")
 _HAS_MODULE: Final = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
 
 
@@ -46,9 +48,7 @@ def fault(kernel: Kernel, releases: Releases, *, ask: bool = True) -> str | None
     program = kernel.argv[0]
     if not program.startswith("/"):
         return _unresolved(program, kernel)
-    problem = _program(Path(program), releases)
-    if problem is None and kernel.interpreter is not None and str(kernel.interpreter) != program:
-        problem = _wrapper(Path(program)) or _program(kernel.interpreter, releases)
+    problem = _program(Path(program), releases) or _behind(kernel, releases)
     return problem or (_python(kernel) if ask else None)
 
 
@@ -105,16 +105,21 @@ def _shebang(path: Path) -> str | None:
     return None
 
 
-def _wrapper(path: Path) -> str | None:
-    with path.open("rb") as file:
+def _behind(kernel: Kernel, releases: Releases) -> str | None:
+    """Look at a wrapper, and at what it hands over to."""
+    wrapper, behind = Path(kernel.argv[0]), kernel.interpreter
+    with wrapper.open("rb") as file:
         text = file.read(_WRAPPER_BYTES)
-    if b"\0" in text:
-        return None  # a program such as /usr/bin/env
-    if not text.startswith(b"#!"):
-        return f"{path} must begin with the line #!/bin/bash"
-    if not _PASSES_ON.search(text):
-        return f'{path} never starts the kernel: its last line must be exec "$@"'
-    return None
+    if b"\0" not in text and not text.startswith(b"#!") and b"module" in text:
+        return f"{wrapper} must begin with the line #!/bin/bash"
+    if behind is None or behind == wrapper:
+        return None
+    shell = _SHELL.match(text) is not None
+    if shell and not _USES_ARGUMENTS.search(text):
+        return f'{wrapper} never starts the kernel: its last line must be exec "$@"'
+    # Any other program may take the second one for a file, which need not be executable.
+    hands_over = shell and _HANDS_OVER.search(text) is not None
+    return _program(behind, releases) if hands_over or not behind.exists() else None
 
 
 def _python(kernel: Kernel) -> str | None:

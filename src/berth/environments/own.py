@@ -28,9 +28,14 @@ class Kernel:
 
     @property
     def interpreter(self) -> Path | None:
-        """The program of an environment that the kernel is about: behind the wrapper, if there is one."""
-        paths = [Path(item) for item in self.argv[:2] if item.startswith("/")]
-        return paths[-1] if paths else None
+        """The program of an environment that the kernel is about: behind the wrapper, if there is one.
+
+        Behind, only what lies in a `bin` is a program: it may be a script or a file for the first one.
+        """
+        paths = [Path(item) for item in self.argv[:2]]
+        if len(paths) > 1 and paths[1].is_absolute() and paths[1].parent.name == "bin":
+            return paths[1]
+        return paths[0] if paths and paths[0].is_absolute() else None
 
 
 def directory(home: Path) -> Path:

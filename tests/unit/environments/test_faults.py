@@ -139,6 +139,18 @@ def test_a_wrapper_that_does_not_do(kernels: Kernels, text: str, mode: int, sent
     assert sentence in kernels.fault(kernels.wrapper(text, mode), kernels.python(), *LAUNCH)
 
 
+def test_wrappers_and_programs_of_other_kinds_are_left_alone(kernels: Kernels) -> None:
+    script = kernels.root / "home/bin/kernel.py"
+    script.parent.mkdir(parents=True)
+    script.write_text("import sys", encoding="utf-8")
+    assert kernels.fault(sys.executable, str(script), "-f", "{connection_file}") == ""
+    own = kernels.wrapper('#!/bin/sh\nexec python3 "$1" -f "$3"\n')
+    assert kernels.fault(own, str(script), "-f", "{connection_file}") == ""
+    assert kernels.fault(kernels.wrapper("exec sleep 1\n"), "-f", "{connection_file}") == ""
+    python_script = kernels.wrapper(f"#!{sys.executable}\nimport my_kernel\n")
+    assert kernels.fault(python_script, "-f", "{connection_file}") == ""
+
+
 def test_a_program_before_the_interpreter_is_no_wrapper(kernels: Kernels) -> None:
     assert kernels.fault("/usr/bin/env", kernels.python(), *LAUNCH) == ""
 
