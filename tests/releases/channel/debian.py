@@ -61,9 +61,9 @@ class Suite:
             path.unlink()
 
     def version(self, package: str) -> str:
-        """The upstream version of a package, without Debian's epoch, revision and repacking."""
+        """The upstream version of a package, at most three numbers, without what Debian adds."""
         told = self._apt("show", package, program="apt-cache")
-        found = re.search(r"^Version: (?:\d+:)?([\d.]*\d)", told, re.MULTILINE)
+        found = re.search(r"^Version: (?:\d+:)?(\d+(?:\.\d+){0,2})", told, re.MULTILINE)
         if found is None:
             raise DebianError(f"Debian's {self.name} has no {package}.")
         return found[1]

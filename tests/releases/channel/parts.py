@@ -48,8 +48,9 @@ FULL = (
     Part("science", ("channel/recipes/wheels.py", "wheels/small.txt", "wheels/full.txt")),
     Part("pytorch", ("channel/recipes/wheels.py", "wheels/pytorch.txt")),
     Part("r"),
-    Part("clang", ("kernels/berth_kernels",)),
-    Part("julia", ("kernels/berth_kernels",)),
+    Part("clang"),
+    Part("julia"),
+    Part("kernels", ("kernels/lab_kernels",)),
 )
 TIERS = {"small": SMALL, "full": FULL}
 

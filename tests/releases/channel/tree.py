@@ -76,16 +76,18 @@ class Tree:
         file.write_text(text, encoding="utf-8")
         file.chmod(0o755 if executable else 0o644)
 
-    def complete(self, *directories: str, opened: tuple[str, ...] = ()) -> None:
+    def complete(
+        self, *directories: str, opened: tuple[str, ...] = (), provided: tuple[str, ...] = ()
+    ) -> None:
         """Bring the libraries that its programs need into the first of `directories`, and have all found there.
 
-        `opened` are those that are asked for by name while the programs run.
+        `opened` are those that are asked for by name while the programs run, `provided` those of another package.
         """
         store = self.top / directories[0]
         store.mkdir(parents=True, exist_ok=True)
         known = self._libraries()
         waiting = [name for path in self._programs() for name in _needed(path)] + list(opened)
-        here = {path.name for directory in directories for path in (self.top / directory).iterdir()}
+        here = set(provided) | {path.name for directory in directories for path in (self.top / directory).iterdir()}
         while waiting:
             name = waiting.pop()
             if name in here or GLIBC.fullmatch(name):
