@@ -1,26 +1,27 @@
-"""The catalogue of installed releases, as role `releases` publishes it.
+"""The catalogue of installed releases, as `berth release publish` writes it.
 
-One JSON file (`<session_root>/releases/index.json`, renamed into place) says which releases exist,
-which session layer each runs with and which environments it holds. The hub offers its form from
-it, the session finds its kernels by it. Standard library only: it is read on both sides.
+One JSON file (`<releases_root>/index.json`, renamed into place) says which releases exist, which
+session layer each runs with and which environments it holds. The hub offers its form from it, the
+session finds its kernels by it. What a release holds in full is a file of its own (`contents`), which
+only the page that shows it reads. Standard library only: both are read by hub and sessions.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from berth.releases import fields
+from berth.releases.fields import FieldError
+
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Version of the index's format that this module reads."""
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
 class CatalogueError(Exception):
@@ -31,12 +32,15 @@ class CatalogueError(Exception):
 class Environment:
     """One pinned environment of a release, for example its Python kernel.
 
-    `display_name` is what users see; `prefix` is the absolute path where it is installed;
-    `packages` maps the packages worth naming to their versions.
+    `display_name` is what users see; `language` and `kernel` (the kernel directory's name) are its
+    kernel's; `prefix` is the absolute path where it is installed; `packages` maps the packages worth
+    naming to their versions.
     """
 
     name: str
     display_name: str
+    language: str
+    kernel: str
     prefix: str
     packages: Mapping[str, str]
 
@@ -46,7 +50,10 @@ class Release:
     """One release: a name, a date, the session layer it runs with, and its environments.
 
     `layer` is a directory name under `<session_root>/layers`; `jupyter_path` is the absolute
-    directory (one entry of JUPYTER_PATH) that holds `kernels/` of exactly this release.
+    directory (one entry of JUPYTER_PATH) that holds `kernels/` of exactly this release; `conda` is
+    the prefix of its conda, or None; `ends` is the last day on which sessions start with it, or None;
+    a `hidden` one is installed, not offered; `bytes` and `files` are what it takes on disk; `contents`
+    is the path for `load_contents`.
     """
 
     name: str
@@ -54,6 +61,36 @@ class Release:
     layer: str
     environments: tuple[Environment, ...]
     jupyter_path: str
+    conda: str | None
+    ends: dt.date | None
+    hidden: bool
+    bytes: int
+    files: int
+    contents: str
+
+    def offered(self, today: dt.date) -> bool:
+        """Tell whether new sessions may choose it on that day: not hidden, and its end not passed."""
+        return not self.hidden and (self.ends is None or today <= self.ends)
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package of an environment; `channel` is a conda channel's name, or `pip`; `bytes` its download."""
+
+    name: str
+    version: str
+    build: str
+    channel: str
+    license: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Every package of a release: by environment, in the order of the release, and of its conda (or None)."""
+
+    environments: Mapping[str, tuple[Package, ...]]
+    conda: tuple[Package, ...] | None
 
 
 def load(path: str | Path) -> tuple[Release, ...]:
@@ -61,14 +98,7 @@ def load(path: str | Path) -> tuple[Release, ...]:
 
     Raises CatalogueError when the file is missing, unreadable, not JSON or not a valid index.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"cannot read the release index {path}: {error}") from error
-    try:
-        document: object = json.loads(text)
-    except ValueError as error:
-        raise CatalogueError(f"the release index {path} is not JSON: {error}") from error
+    document = _read(path, "release index")
     try:
         return parse(document)
     except CatalogueError as error:
@@ -80,15 +110,10 @@ def parse(document: object) -> tuple[Release, ...]:
 
     Raises CatalogueError with the place and what was expected there.
     """
-    index = _mapping(document, "the index", {"version", "releases"})
-    version = index["version"]
-    if version != VERSION or isinstance(version, bool):
-        raise CatalogueError(f"version must be {VERSION}, found {version!r}")
-    releases = [
-        _release(item, f"releases[{number}]")
-        for number, item in enumerate(_list(index["releases"], "releases"))
-    ]
-    _distinct([release.name for release in releases], "releases")
+    try:
+        releases = _releases(document)
+    except FieldError as error:
+        raise CatalogueError(str(error)) from error
     return tuple(sorted(releases, key=lambda release: (release.date, release.name), reverse=True))
 
 
@@ -101,84 +126,96 @@ def find(releases: Sequence[Release], name: str) -> Release:
     raise CatalogueError(f"there is no release {name!r} in the index (there is: {known})")
 
 
+def load_contents(path: str | Path) -> Contents:
+    """Read the file that a release's `contents` names; raises CatalogueError as `load` does."""
+    document = _read(path, "list of packages")
+    try:
+        found = fields.mapping(document, "it", {"environments", "conda"})
+        listed = [_listed(item, where) for item, where in fields.items(found["environments"], "environments")]
+        fields.distinct([name for name, _ in listed], "environments")
+        conda = None if found["conda"] is None else _listed(found["conda"], "conda")[1]
+    except FieldError as error:
+        raise CatalogueError(f"the list of packages {path} is not valid: {error}") from error
+    return Contents(dict(listed), conda)
+
+
+def _read(path: str | Path, what: str) -> object:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"cannot read the {what} {path}: {error}") from error
+    try:
+        document: object = json.loads(text)
+    except ValueError as error:
+        raise CatalogueError(f"the {what} {path} is not JSON: {error}") from error
+    return document
+
+
+def _releases(document: object) -> list[Release]:
+    index = fields.mapping(document, "the index", {"version", "releases"})
+    version = index["version"]
+    if version != VERSION or isinstance(version, bool):
+        raise FieldError(f"version must be {VERSION}, found {version!r}")
+    releases = [_release(item, where) for item, where in fields.items(index["releases"], "releases")]
+    fields.distinct([release.name for release in releases], "releases")
+    return releases
+
+
 def _release(value: object, where: str) -> Release:
-    keys = {"name", "date", "layer", "environments", "jupyter_path"}
-    item = _mapping(value, where, keys)
+    item = fields.mapping(value, where, Release.__dataclass_fields__)
     environments = tuple(
-        _environment(entry, f"{where}.environments[{number}]")
-        for number, entry in enumerate(_list(item["environments"], f"{where}.environments"))
+        _environment(entry, place)
+        for entry, place in fields.items(item["environments"], f"{where}.environments")
     )
     if not environments:
-        raise CatalogueError(f"{where}.environments must name at least one environment")
-    _distinct([environment.name for environment in environments], f"{where}.environments")
+        raise FieldError(f"{where}.environments must name at least one environment")
+    for key in ("name", "kernel"):
+        fields.distinct([getattr(entry, key) for entry in environments], f"{where}.environments: {key}")
     return Release(
-        name=_name(item["name"], f"{where}.name"),
-        date=_date(item["date"], f"{where}.date"),
-        layer=_name(item["layer"], f"{where}.layer"),
+        name=fields.name(item["name"], f"{where}.name"),
+        date=fields.date(item["date"], f"{where}.date"),
+        layer=fields.name(item["layer"], f"{where}.layer"),
         environments=environments,
-        jupyter_path=_absolute(item["jupyter_path"], f"{where}.jupyter_path"),
+        jupyter_path=fields.absolute(item["jupyter_path"], f"{where}.jupyter_path"),
+        conda=None if item["conda"] is None else fields.absolute(item["conda"], f"{where}.conda"),
+        ends=None if item["ends"] is None else fields.date(item["ends"], f"{where}.ends"),
+        hidden=fields.truth(item["hidden"], f"{where}.hidden"),
+        bytes=fields.count(item["bytes"], f"{where}.bytes"),
+        files=fields.count(item["files"], f"{where}.files"),
+        contents=fields.absolute(item["contents"], f"{where}.contents"),
     )
 
 
 def _environment(value: object, where: str) -> Environment:
-    item = _mapping(value, where, {"name", "display_name", "prefix", "packages"})
+    item = fields.mapping(value, where, Environment.__dataclass_fields__)
     packages = item["packages"]
     if not isinstance(packages, dict):
-        raise CatalogueError(f"{where}.packages must be a mapping of names to versions")
+        raise FieldError(f"{where}.packages must be a mapping of names to versions")
     return Environment(
-        name=_name(item["name"], f"{where}.name"),
-        display_name=_text(item["display_name"], f"{where}.display_name"),
-        prefix=_absolute(item["prefix"], f"{where}.prefix"),
-        packages={name: _text(version, f"{where}.packages.{name}") for name, version in packages.items()},
+        name=fields.name(item["name"], f"{where}.name"),
+        display_name=fields.text(item["display_name"], f"{where}.display_name"),
+        language=fields.text(item["language"], f"{where}.language"),
+        kernel=fields.name(item["kernel"], f"{where}.kernel"),
+        prefix=fields.absolute(item["prefix"], f"{where}.prefix"),
+        packages={
+            name: fields.text(version, f"{where}.packages.{name}") for name, version in packages.items()
+        },
     )
 
 
-def _mapping(value: object, where: str, keys: set[str]) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise CatalogueError(f"{where} must be a mapping, found {type(value).__name__}")
-    if missing := sorted(keys - value.keys()):
-        raise CatalogueError(f"{where} lacks {', '.join(missing)}")
-    if unknown := sorted(value.keys() - keys):
-        raise CatalogueError(f"{where} has unknown keys: {', '.join(unknown)}")
-    return value
+def _listed(value: object, where: str) -> tuple[str, tuple[Package, ...]]:
+    item = fields.mapping(value, where, {"name", "packages"})
+    entries = fields.items(item["packages"], f"{where}.packages")
+    return fields.name(item["name"], f"{where}.name"), tuple(_package(*entry) for entry in entries)
 
 
-def _list(value: object, where: str) -> list[object]:
-    if not isinstance(value, list):
-        raise CatalogueError(f"{where} must be a list, found {type(value).__name__}")
-    return value
-
-
-def _text(value: object, where: str) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
-        raise CatalogueError(f"{where} must be non-empty text on one line, found {value!r}")
-    return value
-
-
-def _name(value: object, where: str) -> str:
-    text = _text(value, where)
-    if not _NAME.fullmatch(text):
-        raise CatalogueError(f"{where} must be letters, digits and . _ + - (64 at most), found {text!r}")
-    return text
-
-
-def _absolute(value: object, where: str) -> str:
-    text = _text(value, where)
-    path = PurePosixPath(text)
-    if not path.is_absolute() or ".." in path.parts:
-        raise CatalogueError(f"{where} must be an absolute path without '..', found {text!r}")
-    return text
-
-
-def _date(value: object, where: str) -> dt.date:
-    text = _text(value, where)
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError as error:
-        raise CatalogueError(f"{where} must be a date such as 2026-11-16, found {text!r}") from error
-
-
-def _distinct(names: list[str], where: str) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise CatalogueError(f"{where} names {', '.join(twice)} more than once")
+def _package(value: object, where: str) -> Package:
+    item = fields.mapping(value, where, Package.__dataclass_fields__)
+    return Package(
+        name=fields.text(item["name"], f"{where}.name"),
+        version=fields.text(item["version"], f"{where}.version"),
+        build=fields.maybe_empty(item["build"], f"{where}.build"),
+        channel=fields.name(item["channel"], f"{where}.channel"),
+        license=fields.maybe_empty(item["license"], f"{where}.license"),
+        bytes=fields.count(item["bytes"], f"{where}.bytes"),
+    )

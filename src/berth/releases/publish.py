@@ -1,9 +1,6 @@
-"""Publish installed releases: check each environment, write its kernel, then rename the index.
+"""Publish built releases: check each kernel, write the kernels and the lists, then rename the index.
 
-Runs on the host that holds the releases, with the standard library only. What is installed says so
-itself: `<root>/<release>/release.json` and `<root>/<release>/<environment>.json`, written by role
-`releases` after the environment's installation. A kernel directory is named by the digest of its
-content and never changed; the index is replaced by a rename, so nobody ever reads half of one.
+The index is replaced by a rename, so nobody ever reads half of one; what it names is there before.
 """
 
 from __future__ import annotations
@@ -11,179 +8,170 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from berth.releases import catalogue
+import yaml
+
+from berth.releases import catalogue, kernels, manifest, store
+from berth.releases.errors import ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_CHECK_SECONDS: Final = 120
-# In the environment's own interpreter: does the kernel import, and what is installed?
-_PROBE: Final = """
-import importlib.metadata, json, platform, sys
-import ipykernel.kernelapp
-packages = {name: importlib.metadata.version(name) for name in sys.argv[1:]}
-print(json.dumps({"python": platform.python_version(), **packages}))
-"""
+    from berth.releases.kernels import Kernel
+    from berth.releases.settings import Settings, Wanted
+    from berth.releases.spec import ReleaseSpec
 
-# What `python -m ipykernel_launcher` does, but for one thing: ipykernel would listen on a TCP port of
-# loopback, for what forked children print. Nodes are shared, so nothing listens there (design: unix sockets
-# only); ipykernel itself goes on like this where it finds no free port. Programs started by subprocess are
-# not concerned.
-_LAUNCH: Final = """
-import sys
-del sys.path[0]
-from ipykernel import iostream, kernelapp
-def no_pipe(thread): thread._pipe_flag = False
-iostream.IOPubThread._setup_pipe_in = no_pipe
-kernelapp.launch_new_instance()
-""".strip()
-
-
-class PublishError(Exception):
-    """A release is not fit to be published; the text is a sentence for an admin."""
+INDEX: Final = "index.json"
+_CHECK_SECONDS: Final = 300
+_PROBE: Final = "import ipykernel.kernelapp"
 
 
 @dataclass(frozen=True)
-class _Kernel:
-    name: str
-    spec: Mapping[str, object]
-    logos: Path
+class Built:
+    """A release whose prefixes are finished, and how the site wants it."""
+
+    spec: ReleaseSpec
+    wanted: Wanted
+    kernels: Sequence[Kernel]
+    conda: Path | None
+
+    @property
+    def prefixes(self) -> list[Path]:
+        """All prefixes of the release, its conda's last."""
+        return [kernel.prefix for kernel in self.kernels] + ([self.conda] if self.conda else [])
 
 
-def publish(
-    root: Path, names: Sequence[str], layers_dir: Path, layers: Mapping[str, str], *, check: bool
-) -> bool:
-    """Publish exactly the named releases below `root`; say whether the index changes.
+def published(root: Path) -> tuple[catalogue.Release, ...]:
+    """Give what is published below `root`; nothing where there is no index, or none that can be used."""
+    try:
+        return catalogue.load(root / INDEX)
+    except catalogue.CatalogueError:
+        return ()
 
-    `layers` gives releases another layer than their own (a patched one). With `check` nothing is
-    written. Raises PublishError, before anything is published, if any of them is not fit.
+
+def publish(settings: Settings, releases: Sequence[Built], *, check: bool) -> bool:
+    """Publish exactly these releases; say whether anything changes. With `check` nothing is written.
+
+    Raises ReleaseError, before anything is published, if any of them is not fit.
     """
-    index = root / "index.json"
-    known = _published(index)
-    entries = [_release(root, name, layers.get(name), known, check=check) for name in names]
-    for entry in entries:
-        if not (layers_dir / entry["layer"] / "bin" / "berth-session").is_file():
-            raise PublishError(f"release {entry['name']}: its layer {entry['layer']} is not in {layers_dir}")
+    known = {release.name: release for release in published(settings.root)}
+    for release in releases:
+        layer = release.wanted.layer or release.spec.layer
+        if not (settings.layers_dir / layer / "bin" / "berth-session").is_file():
+            raise ReleaseError(
+                f"release {release.spec.name}: its layer {layer} is not in {settings.layers_dir}"
+            )
+    entries = [_entry(settings, item, known.get(item.spec.name), check=check) for item in releases]
     document = {"version": catalogue.VERSION, "releases": entries}
     try:
         catalogue.parse(document)
     except catalogue.CatalogueError as error:
-        raise PublishError(f"the releases do not make a valid index: {error}") from error
-    text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    changed = not index.is_file() or index.read_text(encoding="utf-8") != text
-    if changed and not check:
-        _replace(index, text)
-    return changed
+        raise ReleaseError(f"the releases do not make a valid index: {error}") from error
+    conda = yaml.safe_dump(settings.condarc(), sort_keys=True)
+    texts = [(release.conda / ".condarc", conda) for release in releases if release.conda]
+    texts.append((settings.root / INDEX, json.dumps(document, indent=2, sort_keys=True) + "\n"))
+    changed = [(path, text) for path, text in texts if _content(path) != text]
+    for path, text in [] if check else changed:
+        _replace(path, text)
+    return bool(changed)
 
 
-def _published(index: Path) -> dict[str, dict[str, str]]:
-    """Give the packages, by prefix, of what is published: it was checked, and it does not change."""
-    try:
-        releases = catalogue.load(index)
-    except catalogue.CatalogueError:
-        return {}  # none yet, or none that can be used: everything is checked
-    return {
-        environment.prefix: dict(environment.packages)
-        for release in releases
-        for environment in release.environments
-    }
-
-
-def _release(
-    root: Path, name: str, layer: str | None, known: Mapping[str, dict[str, str]], *, check: bool
+def _entry(
+    settings: Settings, release: Built, known: catalogue.Release | None, *, check: bool
 ) -> dict[str, Any]:
-    spec = _read(root / name / "release.json")
-    environments = []
-    kernels = []
-    for environment in spec["environments"]:
-        installed = _read(root / name / f"{environment}.json")
-        versions = known.get(installed["prefix"], {})
-        if versions.keys() != {"python", *installed["packages"]}:
-            versions = _probe(Path(installed["prefix"]), installed["packages"])
-        display_name = installed["display_name"].format(python=".".join(versions["python"].split(".")[:2]))
-        environments.append(
-            {
-                "name": environment,
-                "display_name": display_name,
-                "prefix": installed["prefix"],
-                "packages": versions,
-            }
-        )
-        kernels.append(_kernel(name, installed, display_name))
+    directory = settings.root / release.spec.name
+    for kernel in release.kernels:
+        if known is None or str(kernel.prefix) not in {item.prefix for item in known.environments}:
+            _probe(kernel, user_site=settings.user_site)
+    write = kernels.place_of if check else kernels.write
+    place = write(directory, release.spec, release.kernels, release.conda, user_site=settings.user_site)
+    contents = _contents(directory, release)
+    if known is not None and known.contents == str(contents[0]):
+        size, files = known.bytes, known.files
+    else:
+        size, files = store.measure(release.prefixes)
+    if not check and not contents[0].is_file():
+        _replace(*contents)
     return {
-        "name": name,
-        "date": spec["date"],
-        "layer": layer or spec["layer"],
-        "environments": environments,
-        "jupyter_path": str(_write_kernels(root / name, kernels, check=check)),
+        "name": release.spec.name,
+        "date": release.spec.date.isoformat(),
+        "layer": release.wanted.layer or release.spec.layer,
+        "environments": [_environment(kernel) for kernel in release.kernels],
+        "jupyter_path": str(place / "share" / "jupyter"),
+        "conda": str(release.conda) if release.conda else None,
+        "ends": release.wanted.ends.isoformat() if release.wanted.ends else None,
+        "hidden": release.wanted.hidden,
+        "bytes": size,
+        "files": files,
+        "contents": str(contents[0]),
     }
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PublishError(f"{path} cannot be read: {error}") from error
-    if not isinstance(document, dict):
-        raise PublishError(f"{path} must hold a mapping")
-    return document
+def _environment(kernel: Kernel) -> dict[str, Any]:
+    packages = {name: kernel.lock.version_of(name) for name in kernel.spec.packages}
+    if missing := sorted(name for name, version in packages.items() if version is None):
+        raise ReleaseError(
+            f"{kernel.spec.name}: packages names {', '.join(missing)}, which the lock does not hold"
+        )
+    return {
+        "name": kernel.spec.name,
+        "display_name": kernel.display_name,
+        "language": kernel.spec.language,
+        "kernel": kernel.spec.kernel,
+        "prefix": str(kernel.prefix),
+        "packages": packages,
+    }
 
 
-def _probe(prefix: Path, packages: Sequence[str]) -> dict[str, str]:
-    command = [str(prefix / "bin" / "python"), "-I", "-c", _PROBE, *packages]
+def _contents(directory: Path, release: Built) -> tuple[Path, str]:
+    """Give the place and the text of the list of packages; both follow from the prefixes."""
+    names = [prefix.name for prefix in release.prefixes]
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+    path = directory / f"contents-{digest}.json"
+    if path.is_file():
+        return path, path.read_text(encoding="utf-8")
+    document: Mapping[str, Any] = {
+        "environments": [_listed(kernel.spec.name, kernel.prefix) for kernel in release.kernels],
+        "conda": _listed("conda", release.conda) if release.conda else None,
+    }
+    return path, json.dumps(document, indent=0) + "\n"
+
+
+def _listed(name: str, prefix: Path) -> dict[str, Any]:
+    return {"name": name, "packages": list(manifest.read(prefix).packages)}
+
+
+def _probe(kernel: Kernel, *, user_site: bool) -> None:
+    """Prove that a kernel can be started: its program is there, and Python's finds what it imports."""
+    program = kernels.executable(kernel, kernels.command(kernel, user_site=user_site))
+    if kernel.spec.language != "python":
+        return
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=_CHECK_SECONDS, check=False)
+        result = subprocess.run(
+            [str(program), "-I", "-B", "-c", _PROBE],
+            capture_output=True,
+            text=True,
+            timeout=_CHECK_SECONDS,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise PublishError(f"the interpreter of {prefix} cannot be run: {error}") from error
+        raise ReleaseError(f"the interpreter of {kernel.prefix} cannot be run: {error}") from error
     if result.returncode != 0:
         reason = result.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise PublishError(f"the environment {prefix} does not work: {reason[0]}")
-    versions: dict[str, str] = json.loads(result.stdout)
-    return versions
+        raise ReleaseError(f"the environment {kernel.prefix} has no kernel that works: {reason[0]}")
 
 
-def _kernel(release: str, installed: Mapping[str, Any], display_name: str) -> _Kernel:
-    prefix = Path(installed["prefix"])
-    spec = {
-        # -s: a pinned environment does not look into ~/.local, which changes behind its back.
-        "argv": [str(prefix / "bin" / "python"), "-s", "-c", _LAUNCH, "-f", "{connection_file}"],
-        "display_name": display_name,
-        "language": "python",
-        "metadata": {"berth_release": release},
-    }
-    return _Kernel(installed["kernel"], spec, prefix / "share" / "jupyter" / "kernels" / "python3")
-
-
-def _write_kernels(directory: Path, kernels: Sequence[_Kernel], *, check: bool) -> Path:
-    content = json.dumps([[kernel.name, kernel.spec] for kernel in kernels], sort_keys=True)
-    place = directory / hashlib.sha256(content.encode()).hexdigest()[:12]
-    jupyter_path = place / "share" / "jupyter"
-    if place.is_dir() or check:
-        return jupyter_path
-    staging = Path(tempfile.mkdtemp(prefix=".kernels-", dir=directory))
-    try:
-        for kernel in kernels:
-            target = staging / "share" / "jupyter" / "kernels" / kernel.name
-            target.mkdir(parents=True)
-            for logo in sorted(kernel.logos.glob("logo*")):
-                shutil.copyfile(logo, target / logo.name)
-            (target / "kernel.json").write_text(json.dumps(kernel.spec, indent=1) + "\n", encoding="utf-8")
-        staging.chmod(0o755)
-        staging.rename(place)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return jupyter_path
+def _content(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
 def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=".index-", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)

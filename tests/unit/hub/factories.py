@@ -60,8 +60,16 @@ RELEASE = Release(
     name="2026.11",
     date=dt.date(2026, 11, 16),
     layer="4.6-1",
-    environments=(Environment("python", "Python 3.13", "/opt/berth/x", {"python": "3.13.5"}),),
+    environments=(
+        Environment("python", "Python 3.13", "python", "python3", "/opt/berth/x", {"python": "3.13.5"}),
+    ),
     jupyter_path="/opt/berth/releases/2026.11/x/share/jupyter",
+    conda=None,
+    ends=None,
+    hidden=False,
+    bytes=1_000_000,
+    files=1000,
+    contents="/opt/berth/releases/2026.11/contents-x.json",
 )
 
 

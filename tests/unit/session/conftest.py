@@ -153,18 +153,22 @@ def _release(place: Path) -> Path:
     argv = [sys.executable, "-s", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     spec = {"argv": argv, "display_name": "Python of the release", "language": "python"}
     (kernel / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
-    environments = [
-        {"name": "python", "display_name": "Python", "prefix": "/opt/berth/python-0", "packages": {}}
-    ]
+    python = {"name": "python", "display_name": "Python", "language": "python", "kernel": "python3"}
     release = {
         "name": "2026.11",
         "date": "2026-11-16",
         "layer": "4.6-1",
-        "environments": environments,
+        "environments": [{**python, "prefix": "/opt/berth/python-0", "packages": {}}],
         "jupyter_path": str(place / "release"),
+        "conda": None,
+        "ends": None,
+        "hidden": False,
+        "bytes": 1,
+        "files": 1,
+        "contents": str(place / "contents.json"),
     }
     index = place / "index.json"
-    index.write_text(json.dumps({"version": 1, "releases": [release]}), encoding="utf-8")
+    index.write_text(json.dumps({"version": 2, "releases": [release]}), encoding="utf-8")
     return index
 
 

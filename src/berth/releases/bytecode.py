@@ -1,0 +1,70 @@
+"""Byte-compile the Python files of a prefix; run by that prefix's own interpreter: `bytecode.py PREFIX`.
+
+Users cannot write into a release, so without this each kernel would compile what it imports at each
+start. The result depends on the source and the interpreter only, so that two builds give the same tree
+and environments share the files: no time stamps (the source is not looked at again: it never changes),
+paths relative to the prefix (Python puts the real ones in at import), and a process of its own, forked
+from one that has compiled nothing, for each file (what was compiled before would show in the result).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import py_compile
+import struct
+import sys
+import warnings
+from pathlib import Path
+
+_PARALLEL = os.cpu_count() or 1
+
+
+def main(prefix: Path) -> None:
+    """Compile every file below `lib/python*` that has no valid bytecode yet."""
+    warnings.simplefilter("ignore")
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    running = 0
+    for directory, directories, names in os.walk(prefix / "lib" / version):
+        directories[:] = sorted(name for name in directories if name != "__pycache__")
+        for name in sorted(names):
+            source = Path(directory, name)
+            if not name.endswith(".py") or source.is_symlink() or _valid(source):
+                continue
+            if running == _PARALLEL:
+                os.wait()
+                running -= 1
+            if os.fork() == 0:
+                _compile(source, prefix)
+            running += 1
+    for _ in range(running):
+        os.wait()
+
+
+def _compile(source: Path, prefix: Path) -> None:
+    """Compile one file and end this process; a file that is not valid Python has no bytecode."""
+    with contextlib.suppress(Exception):
+        py_compile.compile(
+            str(source),
+            dfile=str(source.relative_to(prefix)),
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            doraise=True,
+        )
+    os._exit(0)
+
+
+def _valid(source: Path) -> bool:
+    """Tell whether the package brought bytecode that Python will take for this source."""
+    try:
+        with Path(importlib.util.cache_from_source(str(source))).open("rb") as file:
+            head = file.read(16)
+        status = source.stat()
+    except OSError:
+        return False
+    stamp = struct.pack("<III", 0, int(status.st_mtime) & 0xFFFFFFFF, status.st_size & 0xFFFFFFFF)
+    return head == importlib.util.MAGIC_NUMBER + stamp
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

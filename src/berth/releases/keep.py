@@ -1,0 +1,66 @@
+"""After publishing: look whether a release still is what was built, and remove one that is retired."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from berth.releases import catalogue, fields, kernels, manifest
+from berth.releases.errors import ReleaseError
+from berth.releases.publish import INDEX, published
+from berth.releases.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+def verify(root: Path, names: Sequence[str]) -> Iterator[str]:
+    """Check every file of the published releases (or of those named): a line for each that differs.
+
+    Raises ReleaseError where nothing can be said: no index, no such release.
+    """
+    try:
+        releases = catalogue.load(root / INDEX)
+        chosen = [catalogue.find(releases, name) for name in names] or releases
+    except catalogue.CatalogueError as error:
+        raise ReleaseError(str(error)) from error
+    for release in chosen:
+        prefixes = [item.prefix for item in release.environments] + ([release.conda] if release.conda else [])
+        for prefix in prefixes:
+            try:
+                yield from manifest.differences(Path(prefix))
+            except ReleaseError as error:
+                yield str(error)
+        yield from kernels.differences(Path(release.jupyter_path).parents[1])
+        try:
+            catalogue.load_contents(release.contents)
+        except catalogue.CatalogueError as error:
+            yield str(error)
+
+
+def retire(root: Path, name: str, *, check: bool) -> bool:
+    """Remove the files of a release that is not published; say whether there were any.
+
+    Raises ReleaseError while it is published, or where the index cannot be read: then nobody knows.
+    """
+    try:
+        fields.name(name, "the release's name")
+    except fields.FieldError as error:
+        raise ReleaseError(str(error)) from error
+    if (root / INDEX).exists() and not published(root):
+        catalogue_error = f"{root / INDEX} names no release: it is not known what may be removed"
+        raise ReleaseError(catalogue_error)
+    if name in {release.name for release in published(root)}:
+        raise ReleaseError(
+            f"release {name} is published: take it out of releases_published, run the playbook, wait until "
+            "no session uses it, then retire it"
+        )
+    if not (root / name).is_dir():
+        return False
+    if not check:
+        store = Store(root)
+        with store.locked():
+            shutil.rmtree(root / name)
+            store.prune()
+    return True

@@ -1,0 +1,73 @@
+"""`berth release lock`: solve what the specs ask for, once, and write the locks that are committed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from berth.releases import conda, pip
+from berth.releases.errors import ReleaseError
+from berth.releases.lock import Lock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from berth.releases.lock import PipPackage
+    from berth.releases.spec import EnvironmentSpec, ReleaseSpec
+
+
+def solve(
+    release: ReleaseSpec,
+    only: Sequence[str],
+    channels: Mapping[str, str],
+    virtual: Mapping[str, str],
+    pip_index: str,
+) -> Iterator[tuple[Path, bool]]:
+    """Write the release's locks, or `only` some environments': give each path, and whether it changed.
+
+    `channels` maps names to URLs where they are not the default ones; `virtual` goes over the spec's.
+    """
+    requests = release.requests()
+    if unknown := sorted(set(only) - requests.keys()):
+        raise ReleaseError(f"release {release.name} has no environment {', '.join(unknown)}")
+    specs = {item.name: item for item in release.environments}
+    for name in only or requests:
+        try:
+            lock = _solve(release, name, channels, {**release.virtual, **virtual}, pip_index)
+        except ReleaseError as error:
+            raise ReleaseError(f"{release.name}, {name}: {error}") from error
+        if name in specs:
+            _check(specs[name], lock)
+        path = release.lock_path(name)
+        changed = not path.is_file() or path.read_text(encoding="utf-8") != lock.text()
+        path.write_text(lock.text(), encoding="utf-8")
+        yield path, changed
+
+
+def _solve(
+    release: ReleaseSpec, name: str, channels: Mapping[str, str], virtual: Mapping[str, str], pip_index: str
+) -> Lock:
+    conda_specs, pip_specs = release.requests()[name]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "berth"
+    packages = conda.solve(release.channels, conda_specs, virtual, channels, cache)
+    lock = Lock(name, release.channels, conda_specs, pip_specs, dict(sorted(virtual.items())), packages, ())
+    if not pip_specs:
+        return lock
+    return Lock(**{**vars(lock), "pip": _pip(lock, channels, pip_index, cache)})
+
+
+def _pip(lock: Lock, channels: Mapping[str, str], index: str, cache: Path) -> tuple[PipPackage, ...]:
+    """Resolve pip's part against what conda's really installs: its names differ from the index's."""
+    if lock.version_of("python") is None:
+        raise ReleaseError("pip packages need a Python: name python among conda's")
+    with tempfile.TemporaryDirectory(prefix="berth-lock-") as directory:
+        prefix = Path(directory) / "prefix"
+        conda.link(lock, prefix, channels, cache / "packages")
+        return pip.resolve(lock.pip_specs, prefix, lock.virtual, index, Path(directory))
+
+
+def _check(spec: EnvironmentSpec, lock: Lock) -> None:
+    if missing := [name for name in spec.packages if lock.version_of(name) is None]:
+        raise ReleaseError(f"{spec.name}: packages names {', '.join(missing)}, which it will not hold")
