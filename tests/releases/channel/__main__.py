@@ -1,6 +1,6 @@
-"""Make the channel: `python -m tests.releases.channel small|full [--without PART …] [LINK]`.
+"""Make the channel: `python -m tests.releases.channel small|full [--link LINK] [--locks DIRECTORY] [--without PART …]`.
 
-Prints where it is, and points LINK there. What was made before from the same inputs is taken as it is.
+Prints where it is. What was made before from the same inputs is taken as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.releases.channel import parts
+from tests.releases.channel import locks, parts
 
 KEPT_DAYS = 14
 """So long a part or a channel is kept that nobody asks for."""
@@ -115,8 +115,9 @@ def main(arguments: list[str]) -> int:
     """Make the channel that was asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.releases.channel", description=__doc__)
     parser.add_argument("tier", choices=sorted(parts.TIERS))
-    parser.add_argument("link", nargs="?", type=Path, help="made to point to the channel")
+    parser.add_argument("--link", type=Path, help="made to point to the channel")
     parser.add_argument("--without", action="append", default=[], metavar="PART", help="leave a part out")
+    parser.add_argument("--locks", type=Path, metavar="DIRECTORY", help="keep the releases' specs and locks there")
     asked = parser.parse_args(arguments)
     wanted = tuple(one for one in parts.TIERS[asked.tier] if one.name not in asked.without)
     cache = parts.cache()
@@ -125,7 +126,11 @@ def main(arguments: list[str]) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             path = channel(wanted, cache)
-        except ChannelError as error:
+            if asked.locks:
+                python = tools(cache) / "python"
+                for locked in locks.lock(python, path, asked.locks, small=asked.tier == "small"):
+                    print(f"Locked {locked}.", flush=True)
+        except (ChannelError, locks.LockError) as error:
             print(error, file=sys.stderr)
             return 1
         tidy(cache)

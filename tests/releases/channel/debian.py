@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MIRROR = "BERTH_DEBIAN_MIRROR"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+GLIBC = {"bullseye": "2.31", "bookworm": "2.36"}
 RELEASES = re.compile(r"(bullseye|bookworm|trixie|forky|sid|(old)*stable|testing|unstable)(-security)?")
 SETTINGS = """\
 Dir::State "{root}/state";
@@ -50,6 +51,11 @@ class Suite:
     def root(self) -> Path:
         """Where packages are unpacked."""
         return self.directory / "root"
+
+    @property
+    def glibc(self) -> str:
+        """What its programs ask of a machine, as conda says it."""
+        return f"__glibc >={GLIBC[self.name]}"
 
     def unpack(self, *packages: str) -> None:
         """Unpack packages with all that they depend on."""

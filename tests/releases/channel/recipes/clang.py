@@ -38,6 +38,7 @@ def packages(work: Work) -> Iterator[Package]:
         name="clang-repl",
         version=f"{suite.version('clang-tools-19')}+lab",
         files=dict(tree.files()),
+        depends=(suite.glibc,),
         license="Apache-2.0 WITH LLVM-exception",
         summary="LLVM's interpreter of C and C++",
     )

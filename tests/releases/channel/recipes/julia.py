@@ -34,6 +34,7 @@ def packages(work: Work) -> Iterator[Package]:
         name="julia",
         version=f"{suite.version('julia')}+lab",
         files=dict(tree.files()),
+        depends=(suite.glibc,),
         license="MIT",
         summary="The Julia of Debian 11",
     )

@@ -48,6 +48,7 @@ def packages(work: Work) -> Iterator[Package]:
         name="python",
         version=f"{suite.version('python3.11')}+lab",
         files=dict(tree.files()),
+        depends=(suite.glibc,),
         license="PSF-2.0",
         summary="The Python of Debian 12",
     )
@@ -87,7 +88,7 @@ def _pycosat(work: Work) -> Package:
         name="pycosat",
         version=f"{suite.version('python3-pycosat')}+lab",
         files=dict(tree.files()),
-        depends=("python >=3.11,<3.12.0a0",),
+        depends=("python >=3.11,<3.12.0a0", suite.glibc),
         license="MIT",
         summary="The SAT solver of conda's classic solver",
     )

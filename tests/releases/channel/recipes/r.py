@@ -46,6 +46,7 @@ def packages(work: Work) -> Iterator[Package]:
         name="r-base",
         version=f"{suite.version('r-base-core')}+lab",
         files=dict(tree.files()),
+        depends=(suite.glibc,),
         license="GPL-2.0-or-later",
         summary="The R of Debian 12",
     )

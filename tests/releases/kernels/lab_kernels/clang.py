@@ -12,9 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ipykernel.kernelapp import IPKernelApp
 from lab_kernels.interpreter import Interpreter
-from lab_kernels.kernel import CellError, InterpreterKernel
+from lab_kernels.kernel import CellError, InterpreterKernel, launch
 
 LLVM = Path(sys.prefix) / "lib/llvm-19"
 STANDARDS = {"c": "c17", "c++": "c++20"}
@@ -102,7 +101,7 @@ class ClangKernel(InterpreterKernel):
 def main() -> None:
     """Start the kernel of the language that the first argument names."""
     ClangKernel.language = sys.argv.pop(1)
-    IPKernelApp.launch_instance(kernel_class=ClangKernel)
+    launch(ClangKernel)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ipykernel.kernelapp import IPKernelApp
 from lab_kernels.interpreter import Interpreter
-from lab_kernels.kernel import CellError, InterpreterKernel
+from lab_kernels.kernel import CellError, InterpreterKernel, launch
 
 DRIVER = Path(__file__).with_name("driver.jl")
 
@@ -49,4 +48,4 @@ class JuliaKernel(InterpreterKernel):
 
 
 if __name__ == "__main__":
-    IPKernelApp.launch_instance(kernel_class=JuliaKernel)
+    launch(JuliaKernel)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ipykernel.iostream import IOPubThread
+from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
 from lab_kernels.interpreter import Interpreter, InterpreterGoneError
 
@@ -75,3 +77,9 @@ class InterpreterKernel(Kernel):
             self.send_response(self.iopub_socket, "error", told)
         logging.getLogger(__name__).info("%s: %s", name, told["evalue"])
         return {"status": "error", "execution_count": self.execution_count, **told}
+
+
+def launch(kernel: type[InterpreterKernel]) -> None:
+    """Start a kernel, without the TCP port of loopback on which ipykernel takes what forked children print."""
+    IOPubThread._setup_pipe_in = lambda thread: setattr(thread, "_pipe_flag", False)  # noqa: SLF001
+    IPKernelApp.launch_instance(kernel_class=kernel)
