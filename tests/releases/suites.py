@@ -1,7 +1,7 @@
 """The protocol's own suite (jupyter_kernel_test) for each kernel: `python suites.py KERNEL LANGUAGE SUITE`.
 
-Runs beside the kernel, wherever that is; prints one JSON object: tests that passed, failed, or were left out because
-the kernel does not claim what they look at.
+Runs beside the kernel, wherever that is; prints one JSON object: tests that passed, failed, or
+were left out because the kernel does not claim what they look at.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ class Python(KernelTests):
     code_generate_error = "raise RuntimeError('told')"
     code_execute_result: ClassVar[list[dict[str, str]]] = [{"code": "6 * 7", "result": "42"}]
     code_display_data: ClassVar[list[dict[str, str]]] = [
-        {"code": "from IPython.display import HTML, display; display(HTML('<b>told</b>'))", "mime": "text/html"}
+        {
+            "code": "from IPython.display import HTML, display; display(HTML('<b>told</b>'))",
+            "mime": "text/html",
+        }
     ]
     completion_samples: ClassVar[list[dict[str, Any]]] = [{"text": "zi", "matches": {"zip"}}]
     complete_code_samples: ClassVar[list[str]] = ["1", "def f():\n    return 1\n\n"]
@@ -82,7 +85,7 @@ def main(kernel: str, language: str, suite: str) -> None:
     tests: type[KernelTests] = globals()[suite]
     tests.kernel_name, tests.language_name = kernel, language
     loaded = unittest.defaultTestLoader.loadTestsFromTestCase(tests)
-    names = {_name(test) for test in loaded}
+    names = {_name(test) for test in loaded if isinstance(test, unittest.TestCase)}
     result = unittest.TextTestRunner(stream=io.StringIO()).run(loaded)
     failed = {_name(test): text for test, text in [*result.failures, *result.errors]}
     left_out = {_name(test): reason for test, reason in result.skipped}

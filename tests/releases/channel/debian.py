@@ -1,6 +1,6 @@
 """Packages of one Debian suite, checked by apt against its signatures, unpacked into a directory.
 
-An apt of its own (lists, status, cache) asks the mirror of this machine, whatever suite the machine itself runs.
+An apt of its own (lists, status, cache) asks this machine's mirror, whatever suite the machine itself runs.
 """
 
 from __future__ import annotations
@@ -91,8 +91,8 @@ class Suite:
         mirrors = {False: named} if named else mirrors_of_this_machine()
         if not mirrors.get(False):
             raise DebianError(
-                f"No source of this machine's apt is Debian, from whose {self.name} the channel takes packages. "
-                f"Name a mirror: {MIRROR}=http://mirror/debian."
+                f"No source of this machine's apt is Debian, from whose {self.name} the channel takes "
+                f"packages. Name a mirror: {MIRROR}=http://mirror/debian."
             )
         for security, suffix in ((False, ""), (True, "-security")):
             uri = mirrors.get(security)

@@ -1,4 +1,4 @@
-"""The locks of the lab's releases: specs are copied to where the lab's are kept, and solved against its channel."""
+"""The locks of the lab's releases: specs, copied to where the lab keeps them, solved against its channel."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _differs(one: Path, other: Path) -> bool:
 
 def _solve(python: Path, channel: Path, target: Path, release: str, names: list[str]) -> None:
     only = [word for name in names for word in ("--environment", name)]
-    command = [python, "-m", "berth", "release", "lock", release, "--specs", target, *only]
+    command: list[str | Path] = [python, "-m", "berth", "release", "lock", release, "--specs", target, *only]
     command += ["--channel", f"conda-forge={channel.as_uri()}"]
     environment = {**os.environ, "PYTHONPATH": str(parts.ROOT / "src"), "PATH": _path(python)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""The parts of the channel, what each is made from, and where it is kept. Standard library only: it runs at once."""
+"""The parts of the channel, what each is made from, and where it is kept. Standard library only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""clang-repl of Debian 12 as conda's `clang-repl`, with the headers of C and C++: a node need not have them."""
+"""clang-repl of Debian 12 as conda's `clang-repl`, with the headers of C and C++, for nodes without."""
 
 from __future__ import annotations
 

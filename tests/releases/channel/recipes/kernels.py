@@ -26,7 +26,9 @@ KERNELS = {
 def packages(work: Work) -> Iterator[Package]:
     """Yield their code, and for each kernel what makes Jupyter know it."""
     del work
-    files = {f"site-packages/lab_kernels/{path.name}": File(path.read_bytes()) for path in MODULES.glob("*.*")}
+    files = {
+        f"site-packages/lab_kernels/{path.name}": File(path.read_bytes()) for path in MODULES.glob("*.*")
+    }
     yield Package(
         name="lab-kernels",
         version=VERSION,
@@ -37,7 +39,14 @@ def packages(work: Work) -> Iterator[Package]:
         noarch=True,
     )
     for kernel, (shown, language, (module, *words), interpreter) in KERNELS.items():
-        start = [f"{PLACEHOLDER}/bin/python", "-m", f"lab_kernels.{module}", *words, "-f", "{connection_file}"]
+        start = [
+            f"{PLACEHOLDER}/bin/python",
+            "-m",
+            f"lab_kernels.{module}",
+            *words,
+            "-f",
+            "{connection_file}",
+        ]
         told = {"argv": start, "display_name": shown, "language": language}
         yield Package(
             name=f"{kernel}-kernel",

@@ -1,4 +1,4 @@
-"""PyTorch for the CPU. PyPI has it for CUDA only, in gigabytes; a file of the CPU build has to lie where pip finds it."""
+"""PyTorch for the CPU. PyPI has it for CUDA only: the CPU build has to lie on disk, where pip finds it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def packages(work: Work) -> Iterator[Package]:
         yield from converted(work, pins("pytorch"))
     except DownloadError:
         raise DownloadError(
-            "PyTorch's CPU build (torch 2.13.0+cpu for Python 3.11) is not on this machine, and PyPI has none: "
-            "put the wheel into a directory and name that in PIP_FIND_LINKS."
+            "PyTorch's CPU build (torch 2.13.0+cpu for Python 3.11) is not on this machine, and PyPI has "
+            "none: put the wheel into a directory and name that in PIP_FIND_LINKS."
         ) from None

@@ -85,7 +85,7 @@ def _irkernel(work: Work) -> Package:
     tree.write("share/jupyter/kernels/ir/kernel.json", json.dumps(kernel, indent=1))
     for name in ("logo-64x64.png", "logo-svg.svg", "kernel.js"):
         tree.take(f"usr/lib/R/site-library/IRkernel/kernelspec/{name}", f"share/jupyter/kernels/ir/{name}")
-    # Those that are in the package r-base need not be here again; R has found them by the time it loads these.
+    # What is in the package r-base is not here again: R has found it by the time it loads these.
     tree.complete("lib/R/site-library/libraries", provided=("libR.so", "libblas.so.3", "liblapack.so.3"))
     return Package(
         name="r-irkernel",

@@ -1,7 +1,7 @@
 """C and C++ on clang-repl: `python -m lab_kernels.clang c|c++ -f CONNECTION_FILE`.
 
-A cell that does not compile would spoil clang-repl for the cells after it. So the compiler looks at it first, after
-the cells that ran.
+A cell that does not compile would spoil clang-repl for the cells after it. So the compiler looks at it first,
+after the cells that ran.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from lab_kernels.interpreter import Interpreter
-from lab_kernels.kernel import CellError, InterpreterKernel, launch
+from .interpreter import Interpreter
+from .kernel import CellError, InterpreterKernel, launch
 
 LLVM = Path(sys.prefix) / "lib/llvm-19"
 STANDARDS = {"c": "c17", "c++": "c++20"}
@@ -31,29 +31,25 @@ class ClangKernel(InterpreterKernel):
 
     def __init__(self, **words: Any) -> None:
         """Prepare a place for cells."""
-        super().__init__(**words)
-        self._cells = Path(tempfile.mkdtemp(prefix="cells-"))
-        self._ran: list[Path] = []
-        self._options = [f"--sysroot={LLVM}/sysroot", f"-x{self.language}", f"-std={STANDARDS[self.language]}"]
-        command = [f"{LLVM}/bin/clang-repl", *(f"--Xcc={option}" for option in self._options)]
-        self.interpreter = Interpreter(command, b"#include <stdio.h>\n")
-
-    @property
-    def banner(self) -> str:
-        """What a console shows first."""
-        return f"{self.language_info['name']} ({self.implementation} {self.implementation_version})"
-
-    @property
-    def language_info(self) -> dict[str, str]:
-        """What front ends colour and save by."""
+        super().__init__(**words)  # type: ignore[no-untyped-call]
+        self.banner = f"{self.language.upper()} on {self.implementation} {self.implementation_version}"
         mime = {"c": "text/x-csrc", "c++": "text/x-c++src"}[self.language]
-        return {
+        self.language_info = {
             "name": self.language,
             "mimetype": mime,
             "codemirror_mode": mime,
             "file_extension": SUFFIXES[self.language],
             "version": STANDARDS[self.language],
         }
+        self._cells = Path(tempfile.mkdtemp(prefix="cells-"))
+        self._ran: list[Path] = []
+        self._options = [
+            f"--sysroot={LLVM}/sysroot",
+            f"-x{self.language}",
+            f"-std={STANDARDS[self.language]}",
+        ]
+        command = [f"{LLVM}/bin/clang-repl", *(f"--Xcc={option}" for option in self._options)]
+        self.interpreter = Interpreter(command, b"#include <stdio.h>\n")
 
     def evaluate(self, code: str) -> None:
         """Check a cell, then run it; values are not shown, what it prints is."""
@@ -78,22 +74,30 @@ class ClangKernel(InterpreterKernel):
             raise CellError("LinkError", "Something that this cell uses is declared but nowhere defined.")
         self._ran.append(cell)
 
-    def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001  # Jupyter's own signature
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001  # Jupyter's own signature
         """Remove the cells, too."""
         for path in self._cells.iterdir():
             path.unlink()
         self._cells.rmdir()
-        return super().do_shutdown(restart)
+        return await super().do_shutdown(restart)
 
     def _check(self, cell: Path) -> None:
         whole = self._cells / f"check{SUFFIXES[self.language]}"
         included = [f'#include "{path}"\n' for path in [*self._ran, cell]]
         whole.write_text("#include <stdio.h>\n" + "".join(included), encoding="utf-8")
-        command = [f"{LLVM}/bin/clang", "-fsyntax-only", "-Xclang", "-fincremental-extensions", *self._options]
+        command = [
+            f"{LLVM}/bin/clang",
+            "-fsyntax-only",
+            "-Xclang",
+            "-fincremental-extensions",
+            *self._options,
+        ]
         done = subprocess.run([*command, str(whole)], capture_output=True, text=True, check=False)
         if done.returncode:
             lines = done.stderr.replace(f"{cell}:", "").splitlines()
-            raise CellError("CompileError", "\n".join(x for x in lines if not x.startswith("In file included")))
+            raise CellError(
+                "CompileError", "\n".join(x for x in lines if not x.startswith("In file included"))
+            )
         if done.stderr:
             self.stream("stderr", done.stderr.replace(f"{cell}:", ""))
 

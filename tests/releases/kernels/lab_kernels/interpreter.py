@@ -19,7 +19,7 @@ class InterpreterGoneError(Exception):
 
 
 class Interpreter:
-    """An interpreter that is told cells on its input; started with the first, and again after it was stopped."""
+    """An interpreter that is told cells on its input; started by the first, and again after a stop."""
 
     def __init__(self, command: Sequence[str], first: bytes = b"") -> None:
         """Remember how to start it, and what to tell it before the first cell."""
@@ -28,14 +28,14 @@ class Interpreter:
         self._process: subprocess.Popen[bytes] | None = None
 
     def run(self, request: Callable[[str], bytes], show: Callable[[str, str], None]) -> str:
-        """Run a cell: `request` makes of a mark what is sent; `show` gets stream and text. Return the mark's rest.
+        """Run a cell: `request` makes of a mark what is sent, `show` gets stream and text.
 
-        The process prints the mark on a line of its own at the end, on stdout with what it has to say about the
-        cell. Raises InterpreterGoneError where it ends instead.
+        The process prints the mark (whose rest is returned) on a line of its own at the end, on stdout with what it has to say about
+        the cell. Raises InterpreterGoneError where it ends instead.
         """
         process = self._running()
         mark = uuid.uuid4().hex
-        assert process.stdin is not None  # noqa: S101  # it was asked for
+        assert process.stdin is not None
         process.stdin.write(request(mark))
         process.stdin.flush()
         rest = {}
@@ -67,7 +67,7 @@ class Interpreter:
             self._process = subprocess.Popen(
                 self._command, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
             )
-            assert self._process.stdin is not None  # noqa: S101  # it was asked for
+            assert self._process.stdin is not None
             self._process.stdin.write(self._first)
         return self._process
 
@@ -91,9 +91,7 @@ class _Output:
         before, mark, after = self._held.partition(self._mark)
         if not mark:
             # What may be the beginning of the mark waits.
-            keep = next(
-                (n for n in range(len(self._mark), 0, -1) if self._held.endswith(self._mark[:n])), 0
-            )
+            keep = next((n for n in range(len(self._mark), 0, -1) if self._held.endswith(self._mark[:n])), 0)
             self._out(self._held[: len(self._held) - keep])
             self._held = self._held[len(self._held) - keep :]
             return False

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lab_kernels.interpreter import Interpreter
-from lab_kernels.kernel import CellError, InterpreterKernel, launch
+from .interpreter import Interpreter
+from .kernel import CellError, InterpreterKernel, launch
 
 DRIVER = Path(__file__).with_name("driver.jl")
 
@@ -29,7 +29,7 @@ class JuliaKernel(InterpreterKernel):
 
     def __init__(self, **words: Any) -> None:
         """Prepare the interpreter."""
-        super().__init__(**words)
+        super().__init__(**words)  # type: ignore[no-untyped-call]
         julia = str(Path(sys.prefix) / "bin/julia")
         self.interpreter = Interpreter([julia, "--startup-file=no", "--quiet", str(DRIVER)])
 

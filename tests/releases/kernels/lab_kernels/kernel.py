@@ -8,7 +8,8 @@ from typing import Any
 from ipykernel.iostream import IOPubThread
 from ipykernel.kernelapp import IPKernelApp
 from ipykernel.kernelbase import Kernel
-from lab_kernels.interpreter import Interpreter, InterpreterGoneError
+
+from .interpreter import Interpreter, InterpreterGoneError
 
 
 class CellError(Exception):
@@ -31,10 +32,9 @@ class InterpreterKernel(Kernel):
 
     def stream(self, name: str, text: str) -> None:
         """Show output of the running cell."""
-        if not self._silent:
-            self.send_response(self.iopub_socket, "stream", {"name": name, "text": text})
+        self._publish("stream", {"name": name, "text": text})
 
-    def do_execute(
+    async def do_execute(
         self,
         code: str,
         silent: bool,  # noqa: FBT001  # Jupyter's own signature
@@ -56,9 +56,9 @@ class InterpreterKernel(Kernel):
             return self._failed("Ended", "The interpreter has ended, and with it all that was defined.")
         except CellError as error:
             return self._failed(error.name, str(error))
-        if value and not silent:
+        if value:
             told = {"data": {"text/plain": value}, "metadata": {}, "execution_count": self.execution_count}
-            self.send_response(self.iopub_socket, "execute_result", told)
+            self._publish("execute_result", told)
         return {
             "status": "ok",
             "execution_count": self.execution_count,
@@ -66,20 +66,27 @@ class InterpreterKernel(Kernel):
             "user_expressions": {},
         }
 
-    def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001  # Jupyter's own signature
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:  # noqa: FBT001  # Jupyter's own signature
         """End the interpreter with the kernel."""
         self.interpreter.stop()
         return {"status": "ok", "restart": restart}
 
     def _failed(self, name: str, text: str) -> dict[str, Any]:
         told = {"ename": name, "evalue": text.splitlines()[-1] if text else "", "traceback": [text]}
-        if not self._silent:
-            self.send_response(self.iopub_socket, "error", told)
+        self._publish("error", told)
         logging.getLogger(__name__).info("%s: %s", name, told["evalue"])
         return {"status": "error", "execution_count": self.execution_count, **told}
 
+    def _publish(self, kind: str, content: dict[str, Any]) -> None:
+        if not self._silent:
+            self.send_response(self.iopub_socket, kind, content)  # type: ignore[no-untyped-call]
+
 
 def launch(kernel: type[InterpreterKernel]) -> None:
-    """Start a kernel, without the TCP port of loopback on which ipykernel takes what forked children print."""
-    IOPubThread._setup_pipe_in = lambda thread: setattr(thread, "_pipe_flag", False)  # noqa: SLF001
+    """Start a kernel, but without ipykernel's TCP port of loopback, for what forked children print."""
+    IOPubThread._setup_pipe_in = _no_pipe  # type: ignore[method-assign]
     IPKernelApp.launch_instance(kernel_class=kernel)
+
+
+def _no_pipe(thread: IOPubThread) -> None:
+    thread._pipe_flag = False
