@@ -30,14 +30,32 @@ class Interpreter:
     def run(self, request: Callable[[str], bytes], show: Callable[[str, str], None]) -> str:
         """Run a cell: `request` makes of a mark what is sent, `show` gets stream and text.
 
-        The process prints the mark (whose rest is returned) on a line of its own at the end, on stdout with what it has to say about
-        the cell. Raises InterpreterGoneError where it ends instead.
+        At the end the process prints the mark on a line of its own, on both outputs; what follows it on
+        stdout is returned. Raises InterpreterGoneError where the process ends instead.
         """
         process = self._running()
         mark = uuid.uuid4().hex
         assert process.stdin is not None
         process.stdin.write(request(mark))
         process.stdin.flush()
+        try:
+            return self._listen(process, mark, show)
+        except InterpreterGoneError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the process; what it knew is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            self._process = None
+
+    @staticmethod
+    def _listen(process: subprocess.Popen[bytes], mark: str, show: Callable[[str, str], None]) -> str:
         rest = {}
         with selectors.DefaultSelector() as ready:
             for name in ("stdout", "stderr"):
@@ -49,16 +67,6 @@ class Interpreter:
                         rest[output.name] = output.rest
                         ready.unregister(key.fileobj)
         return rest["stdout"]
-
-    def stop(self) -> None:
-        """End the process; what it knew is gone."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if pipe is not None:
-                    pipe.close()
-            self._process = None
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:

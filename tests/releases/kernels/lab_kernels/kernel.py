@@ -52,7 +52,6 @@ class InterpreterKernel(Kernel):
             self.interpreter.stop()
             return self._failed("Interrupted", "The cell was stopped, and with it all that was defined.")
         except InterpreterGoneError:
-            self.interpreter.stop()
             return self._failed("Ended", "The interpreter has ended, and with it all that was defined.")
         except CellError as error:
             return self._failed(error.name, str(error))
