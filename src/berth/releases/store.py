@@ -8,13 +8,13 @@ import fcntl
 import os
 import shutil
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.releases import manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
 
 class Store:
@@ -79,14 +79,13 @@ class Store:
                 directory.with_name(f"{directory.name}.lock").unlink(missing_ok=True)
 
 
-def measure(prefixes: list[Path]) -> tuple[int, int]:
-    """Give the bytes on disk of some prefixes, shared files once, and their number of files."""
-    seen: dict[int, int] = {}
+def measure(prefixes: Iterable[Path]) -> tuple[int, int]:
+    """Give the bytes of what some prefixes list, shared files once, and the number of their files."""
+    sizes: dict[int, int] = {}
     count = 0
     for prefix in prefixes:
-        for directory, _, names in os.walk(prefix):
-            for name in names:
-                status = Path(directory, name).lstat()
-                seen[status.st_ino] = status.st_blocks * 512
-                count += 1
-    return sum(seen.values()), count
+        for path in manifest.read(prefix).files:
+            status = (prefix / path).lstat()
+            sizes[status.st_ino] = status.st_size
+            count += 1
+    return sum(sizes.values()), count

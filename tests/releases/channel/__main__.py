@@ -1,6 +1,6 @@
-"""Make the channel: `python -m tests.releases.channel small|full [--without PART …] [LINK]`.
+"""Make the channel: `python -m tests.releases.channel small|full`; --help lists what else it does.
 
-Prints where it is, and points LINK there. What was made before from the same inputs is taken as it is.
+Prints where it is. What was made before from the same inputs is taken as it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.releases.channel import parts
+from tests.releases.channel import locks, parts
 
 KEPT_DAYS = 14
 """So long a part or a channel is kept that nobody asks for."""
@@ -31,9 +31,18 @@ def tools(cache: Path) -> Path:
     directory = cache / f"tools-{python}-{parts.digest_of(lock)}"
     if not directory.is_dir():
         made = _beside(directory)
-        print(f"Preparing the channel's builder from {parts.TOOLS.name} (about ten seconds, once).", flush=True)
+        print(
+            f"Preparing the channel's builder from {parts.TOOLS.name} (about ten seconds, once).", flush=True
+        )
         subprocess.run([sys.executable, "-m", "venv", made], check=True)
-        pip = [made / "bin/python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            made / "bin/python",
+            "-m",
+            "pip",
+            "install",
+            "-qq",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "--require-hashes", "--requirement", parts.TOOLS], check=True)
         made.rename(directory)
     return directory / "bin"
@@ -51,7 +60,7 @@ def part(wanted: parts.Part, cache: Path) -> Path:
             shutil.rmtree(made)
             raise ChannelError(
                 f"The channel's part {wanted.name} cannot be made: {error}\n"
-                f"To go on without its packages, and without the environments that need them: --without {wanted.name}"
+                f"To go on without its packages and what needs them: --without {wanted.name}"
             ) from None
         made.rename(directory)
         print(f"Made {wanted.name} in {time.monotonic() - began:.0f} s.", flush=True)
@@ -115,8 +124,11 @@ def main(arguments: list[str]) -> int:
     """Make the channel that was asked for; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.releases.channel", description=__doc__)
     parser.add_argument("tier", choices=sorted(parts.TIERS))
-    parser.add_argument("link", nargs="?", type=Path, help="made to point to the channel")
+    parser.add_argument("--link", type=Path, help="made to point to the channel")
     parser.add_argument("--without", action="append", default=[], metavar="PART", help="leave a part out")
+    parser.add_argument(
+        "--locks", type=Path, metavar="DIRECTORY", help="keep the releases' specs and locks there"
+    )
     asked = parser.parse_args(arguments)
     wanted = tuple(one for one in parts.TIERS[asked.tier] if one.name not in asked.without)
     cache = parts.cache()
@@ -125,7 +137,11 @@ def main(arguments: list[str]) -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             path = channel(wanted, cache)
-        except ChannelError as error:
+            if asked.locks:
+                python = tools(cache) / "python"
+                for locked in locks.lock(python, path, asked.locks, small=asked.tier == "small"):
+                    print(f"Locked {locked}.", flush=True)
+        except (ChannelError, locks.LockError) as error:
             print(error, file=sys.stderr)
             return 1
         tidy(cache)

@@ -1,6 +1,6 @@
 """Packages of one Debian suite, checked by apt against its signatures, unpacked into a directory.
 
-An apt of its own (lists, status, cache) asks the mirror of this machine, whatever suite the machine itself runs.
+An apt of its own (lists, status, cache) asks this machine's mirror, whatever suite the machine itself runs.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MIRROR = "BERTH_DEBIAN_MIRROR"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+GLIBC = {"bullseye": "2.31", "bookworm": "2.36"}
 RELEASES = re.compile(r"(bullseye|bookworm|trixie|forky|sid|(old)*stable|testing|unstable)(-security)?")
 SETTINGS = """\
 Dir::State "{root}/state";
@@ -51,6 +52,11 @@ class Suite:
         """Where packages are unpacked."""
         return self.directory / "root"
 
+    @property
+    def glibc(self) -> str:
+        """What its programs ask of a machine, as conda says it."""
+        return f"__glibc >={GLIBC[self.name]}"
+
     def unpack(self, *packages: str) -> None:
         """Unpack packages with all that they depend on."""
         downloaded = self.directory / "cache/archives"
@@ -61,9 +67,9 @@ class Suite:
             path.unlink()
 
     def version(self, package: str) -> str:
-        """The upstream version of a package, without Debian's epoch, revision and repacking."""
+        """The upstream version of a package, at most three numbers, without what Debian adds."""
         told = self._apt("show", package, program="apt-cache")
-        found = re.search(r"^Version: (?:\d+:)?([\d.]*\d)", told, re.MULTILINE)
+        found = re.search(r"^Version: (?:\d+:)?(\d+(?:\.\d+){0,2})", told, re.MULTILINE)
         if found is None:
             raise DebianError(f"Debian's {self.name} has no {package}.")
         return found[1]
@@ -85,8 +91,8 @@ class Suite:
         mirrors = {False: named} if named else mirrors_of_this_machine()
         if not mirrors.get(False):
             raise DebianError(
-                f"No source of this machine's apt is Debian, from whose {self.name} the channel takes packages. "
-                f"Name a mirror: {MIRROR}=http://mirror/debian."
+                f"No source of this machine's apt is Debian, from whose {self.name} the channel takes "
+                f"packages. Name a mirror: {MIRROR}=http://mirror/debian."
             )
         for security, suffix in ((False, ""), (True, "-security")):
             uri = mirrors.get(security)

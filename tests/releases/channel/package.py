@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUBDIR = "linux-64"
-# Stands for the prefix in files that name it; conda and rattler write the real one when they install. It is as long
-# as conda-build's, so that a shorter real one always fits into a binary.
+# Stands for the prefix in files that name it; conda and rattler write the real one when they install. Nearly
+# as long as conda-build's: a shorter one always fits into a binary.
 PLACEHOLDER = "/opt/berth-lab-channel/" + "placeholder_" * 19 + "p"
 # Any fixed day: a package has the time of its content, not of its build.
 EPOCH = 1_767_225_600

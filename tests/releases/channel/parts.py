@@ -1,4 +1,4 @@
-"""The parts of the channel, what each is made from, and where it is kept. Standard library only: it runs at once."""
+"""The parts of the channel, what each is made from, and where it is kept. Standard library only."""
 
 from __future__ import annotations
 
@@ -48,8 +48,9 @@ FULL = (
     Part("science", ("channel/recipes/wheels.py", "wheels/small.txt", "wheels/full.txt")),
     Part("pytorch", ("channel/recipes/wheels.py", "wheels/pytorch.txt")),
     Part("r"),
-    Part("clang", ("kernels/berth_kernels",)),
-    Part("julia", ("kernels/berth_kernels",)),
+    Part("clang"),
+    Part("julia"),
+    Part("kernels", ("kernels/lab_kernels",)),
 )
 TIERS = {"small": SMALL, "full": FULL}
 

@@ -56,7 +56,7 @@ def depends(
 ) -> Iterator[str]:
     """Yield what a wheel's metadata ask for on the channel's Python.
 
-    Conda has no extras: what an extra of another wheel (`others`, by canonical name) adds is asked for directly.
+    Conda has no extras: what one of another wheel (`others`, by canonical name) adds is asked for directly.
     """
     for text in metadata.get_all("Requires-Dist") or []:
         requirement = Requirement(text)

@@ -1,4 +1,4 @@
-"""A prefix in the making: files copied from unpacked packages, edited, and given the libraries that they need."""
+"""A prefix in the making: files of unpacked packages, edited, with the libraries that they need."""
 
 from __future__ import annotations
 
@@ -76,16 +76,20 @@ class Tree:
         file.write_text(text, encoding="utf-8")
         file.chmod(0o755 if executable else 0o644)
 
-    def complete(self, *directories: str, opened: tuple[str, ...] = ()) -> None:
-        """Bring the libraries that its programs need into the first of `directories`, and have all found there.
+    def complete(
+        self, *directories: str, opened: tuple[str, ...] = (), provided: tuple[str, ...] = ()
+    ) -> None:
+        """Bring the libraries that programs need into the first of `directories`; all are found there.
 
-        `opened` are those that are asked for by name while the programs run.
+        `opened` are those that a running program asks for by name, `provided` those of another package.
         """
         store = self.top / directories[0]
         store.mkdir(parents=True, exist_ok=True)
         known = self._libraries()
         waiting = [name for path in self._programs() for name in _needed(path)] + list(opened)
-        here = {path.name for directory in directories for path in (self.top / directory).iterdir()}
+        here = set(provided) | {
+            path.name for directory in directories for path in (self.top / directory).iterdir()
+        }
         while waiting:
             name = waiting.pop()
             if name in here or GLIBC.fullmatch(name):
@@ -103,7 +107,7 @@ class Tree:
         for path in sorted(self.top.rglob("*")):
             name = path.relative_to(self.top).as_posix()
             if path.is_symlink():
-                yield name, Link(os.readlink(path))
+                yield name, Link(str(path.readlink()))
             elif path.is_file():
                 yield name, File(path.read_bytes(), os.access(path, os.X_OK))
 

@@ -48,7 +48,9 @@ class Wheel:
     def pure(self) -> bool:
         """Whether nothing in it is compiled."""
         flag = BytesParser().parsebytes(self._read("WHEEL")).get("Root-Is-Purelib", "")
-        return flag == "true" and all(tag.platform == "any" for tag in parse_wheel_filename(self.path.name)[3])
+        return flag == "true" and all(
+            tag.platform == "any" for tag in parse_wheel_filename(self.path.name)[3]
+        )
 
     @cached_property
     def information(self) -> str:
@@ -96,7 +98,7 @@ class Wheel:
 
 
 def convert(wheel: Wheel, others: Mapping[str, Message], dropped: Iterable[str] = ()) -> Package:
-    """Make a conda package of a wheel; `others` are the metadata of the wheels whose extras it may ask for."""
+    """Make a conda package of a wheel; `others`: metadata of those whose extras it may ask for."""
     metadata = wheel.metadata
     files = dict(_laid_out(wheel))
     points = wheel.entry_points()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 LOCKS = HERE.parent / "wheels"
-# Every name that pip knows for "a wheel of CPython 3.11 that runs with Debian 12's glibc": the channel does not
-# depend on the Python that runs the builder.
+# Every name that pip knows for "a wheel of CPython 3.11 that runs with Debian 12's glibc": the channel does
+# not depend on the Python that runs the builder.
 GLIBC = range(5, 37)
 PLATFORMS = [
     *(f"manylinux_2_{minor}_x86_64" for minor in GLIBC),
@@ -50,7 +50,7 @@ class Work:
         return path
 
     def wheels(self, *pins: str) -> list[Wheel]:
-        """Download wheels by their pins (lines of a lock, with hashes), in no other versions and nothing else."""
+        """Download wheels by their pins (lines of a lock, with hashes), and nothing else."""
         target = self.directory / f"wheels-{len(list(self.directory.iterdir()))}"
         target.mkdir()
         lock = target.with_suffix(".txt")
@@ -60,7 +60,16 @@ class Work:
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"),
-                *("--only-binary", ":all:", "--implementation", "cp", "--python-version", "3.11", *abis, *tags),
+                *(
+                    "--only-binary",
+                    ":all:",
+                    "--implementation",
+                    "cp",
+                    "--python-version",
+                    "3.11",
+                    *abis,
+                    *tags,
+                ),
                 *("--dest", target, "--requirement", lock),
             ],
             capture_output=True,
@@ -70,8 +79,8 @@ class Work:
         if done.returncode:
             last = [line for line in done.stderr.splitlines() if line.startswith("ERROR")][-1:]
             raise DownloadError(
-                f"PyPI's wheels cannot be had here: {''.join(last)}. See that this machine reaches PyPI, or a mirror "
-                "that pip's own configuration names."
+                f"PyPI's wheels cannot be had here: {''.join(last)}. See that this machine reaches PyPI, or "
+                "a mirror that pip's own configuration names."
             )
         return [Wheel(path) for path in sorted(target.glob("*.whl"))]
 

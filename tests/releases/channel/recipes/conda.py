@@ -22,9 +22,13 @@ SCRIPTS = HERE / "files/conda"
 EDITS = [
     # Its own choice is a solver that is a package of its own, which PyPI has not.
     ("base/constants.py", b'DEFAULT_SOLVER = "libmamba"', b'DEFAULT_SOLVER = "classic"'),
-    # `conda init` compares what is installed with scripts for every shell: ours are for POSIX shells only, and are
-    # there already.
-    ("core/initialize.py", b"    plan = make_install_plan(conda_prefix)\n    shells =", b"    plan = []\n    shells ="),
+    # `conda init` compares what is installed with scripts for every shell: ours are for POSIX shells only,
+    # and there already.
+    (
+        "core/initialize.py",
+        b"    plan = make_install_plan(conda_prefix)\n    shells =",
+        b"    plan = []\n    shells =",
+    ),
 ]
 DEPENDS = (
     "archspec >=0.2.3",
@@ -62,9 +66,7 @@ def packages(work: Work) -> Iterator[Package]:
     version = re.search(rb"version = '([\d.]+)'", modules["_version.py"])
     if version is None:
         raise ValueError("conda's _version.py does not name its version")
-    files: dict[str, File | Link] = {
-        f"{MODULES}/conda/{name}": File(data) for name, data in modules.items()
-    }
+    files: dict[str, File | Link] = {f"{MODULES}/conda/{name}": File(data) for name, data in modules.items()}
     yield Package(
         name="conda",
         version=f"{version[1].decode()}+lab",

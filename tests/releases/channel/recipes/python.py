@@ -48,6 +48,7 @@ def packages(work: Work) -> Iterator[Package]:
         name="python",
         version=f"{suite.version('python3.11')}+lab",
         files=dict(tree.files()),
+        depends=(suite.glibc,),
         license="PSF-2.0",
         summary="The Python of Debian 12",
     )
@@ -55,7 +56,7 @@ def packages(work: Work) -> Iterator[Package]:
 
 
 def _undo_debian(tree: Tree) -> None:
-    """Let modules be in site-packages: Debian's Python has its own in dist-packages, beside those of users."""
+    """Let modules be in site-packages: Debian's Python looks into dist-packages for those of packages."""
     # site is frozen into the program; both names are equally long.
     tree.edit_bytes("bin/python3.11", (b"dist-packages", b"site-packages"))
     tree.edit(f"{LIB}/site.py", ("dist-packages", "site-packages"))
@@ -66,7 +67,10 @@ def _undo_debian(tree: Tree) -> None:
     )
     tree.edit(
         f"{LIB}/distutils/sysconfig.py",
-        ('os.path.join(prefix, "lib", "python3", "dist-packages")', 'os.path.join(libpython, "site-packages")'),
+        (
+            'os.path.join(prefix, "lib", "python3", "dist-packages")',
+            'os.path.join(libpython, "site-packages")',
+        ),
     )
     tree.edit(
         f"{LIB}/ensurepip/__init__.py",
@@ -87,7 +91,7 @@ def _pycosat(work: Work) -> Package:
         name="pycosat",
         version=f"{suite.version('python3-pycosat')}+lab",
         files=dict(tree.files()),
-        depends=("python >=3.11,<3.12.0a0",),
+        depends=("python >=3.11,<3.12.0a0", suite.glibc),
         license="MIT",
         summary="The SAT solver of conda's classic solver",
     )
