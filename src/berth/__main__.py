@@ -10,6 +10,7 @@ from typing import Final, NoReturn
 # Imported when they are named: what one needs need not be there for another. A command that needs other
 # packages than its group has an entry of its own.
 GROUPS: Final = {
+    "env": "berth.environments.cli",
     "release": "berth.releases.cli",
     "release catalogue": "berth.hub.releases.cli",
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from berth.releases import catalogue
-from berth.session import assignment, runtime, settings, sockets
+from berth.session import assignment, preparations, runtime, settings, sockets
 from berth.session.errors import SessionError
 from berth.session.launch import Launch
 from berth.session.profile import Profile
@@ -37,10 +37,17 @@ def main() -> int:
 
 
 def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path) -> int:
-    release = catalogue.find(catalogue.load(orders.releases_index), orders.release)
+    releases = catalogue.load(orders.releases_index)
+    release = catalogue.find(releases, orders.release)
     listener = sockets.listen(orders.ports)
-    path = os.environ.get("PATH", os.defpath)
+    tools = f"{sys.prefix}/libexec/berth"
+    conda = f":{release.conda}/condabin" if release.conda else ""
+    path = f"{os.environ.get('PATH', os.defpath)}{conda}:{tools}"
     assignment.scrub(os.environ)
+    os.environ.update({"BERTH_CONDA": release.conda or "", "BERTH_TOOLS": tools, "PATH": path})
+    for area in layer.areas:
+        if (place := area.path(orders.user, orders.account)) is not None:
+            os.environ[area.name.upper()] = place
     profile = Profile(Path(layer.profile), os.environ)
     os.environ.update(
         {
@@ -57,7 +64,18 @@ def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Pat
     from berth.session.server import serve  # noqa: PLC0415
 
     return serve(
-        Launch(orders, layer, Path(sys.prefix), listener, private, release.jupyter_path, profile, path)
+        Launch(
+            assignment=orders,
+            settings=layer,
+            layer=Path(sys.prefix),
+            listener=listener,
+            runtime=private,
+            release=release,
+            installed=frozenset(item.name for item in releases),
+            preparations=preparations.find(release.environments, orders.home),
+            profile=profile,
+            path=path,
+        )
     )
 
 

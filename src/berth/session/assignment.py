@@ -16,7 +16,9 @@ _RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
 _MAX_PORT: Final = 65535
 
 _SECRETS: Final = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
-_OURS: Final = frozenset({"BERTH_REPORT_URL", "BERTH_PORT_RANGE", "BERTH_RELEASES_INDEX"})
+_OURS: Final = frozenset({"BERTH_REPORT_URL", "BERTH_PORT_RANGE"})
+# Somebody's own modules would be imported by every Python; the site's profile may still set these.
+_PYTHON: Final = frozenset({"PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONUSERBASE"})
 # The variables of the job would make the user's own sbatch and srun believe they run inside it.
 _SLURM: Final = ("SLURM_", "SLURMD_", "SBATCH_", "SALLOC_", "SRUN_", "PMI_", "PMIX_")
 
@@ -34,6 +36,7 @@ class Assignment:
     base_url: str
     home: Path
     job_id: str
+    account: str
 
     def __repr__(self) -> str:
         """Show what identifies the session, without its token."""
@@ -52,6 +55,7 @@ def read(environ: Mapping[str, str]) -> Assignment:
         base_url=_required(environ, "JUPYTERHUB_SERVICE_PREFIX"),
         home=Path(_required(environ, "HOME")),
         job_id=_required(environ, "SLURM_JOB_ID"),
+        account=environ.get("SLURM_JOB_ACCOUNT", ""),  # none where Slurm does no accounting
     )
 
 
@@ -63,7 +67,7 @@ def scrub(environ: MutableMapping[str, str]) -> None:
     if job_id := environ.get("SLURM_JOB_ID"):
         environ["BERTH_JOB_ID"] = job_id
     for name in list(environ):
-        if name in _SECRETS or name in _OURS or name.startswith(_SLURM):
+        if name in _SECRETS | _OURS | _PYTHON or name.startswith(_SLURM):
             del environ[name]
 
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
     from pathlib import Path
 
+    from berth.releases.catalogue import Release
     from berth.session.assignment import Assignment
+    from berth.session.preparations import Preparation
     from berth.session.profile import Profile
     from berth.session.settings import Settings
 
@@ -18,8 +21,8 @@ if TYPE_CHECKING:
 class Launch:
     """The orders, the layer and its settings, and what was opened for this session.
 
-    `layer` is the prefix of the session layer, `runtime` the private directory, `jupyter_path` the
-    directory that holds the release's kernels, `path` the PATH that children get.
+    `layer` is the prefix of the session layer, `runtime` the private directory, `preparations` by
+    kernel what of the release is to be prepared in the home, `path` the PATH that children get.
     """
 
     assignment: Assignment
@@ -27,6 +30,8 @@ class Launch:
     layer: Path
     listener: socket.socket
     runtime: Path
-    jupyter_path: str
+    release: Release
+    installed: frozenset[str]
+    preparations: Mapping[str, Preparation]
     profile: Profile
     path: str

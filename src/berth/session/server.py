@@ -15,7 +15,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth.session import kernels, lean
+from berth.session import home, kernels, lean
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
 
@@ -113,6 +113,7 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
         # The event loop runs and the socket is served from here on.
         launch = serverapp.launch
         await asyncio.to_thread(launch.profile.apply, os.environ)
+        home.start(launch)
         self._report_task = asyncio.create_task(self._report(serverapp))
 
     async def _report(self, serverapp: SessionServerApp) -> None:
@@ -152,7 +153,7 @@ def configuration(launch: Launch) -> Config:
     """Compose the server's configuration; nothing of it comes from files that users can write."""
     layer = launch.layer
     lab = layer / "share" / "jupyter"
-    config = Config(kernels.config(launch.jupyter_path, launch.settings.kernel_oom_score_adj))
+    config = Config(kernels.config(launch))
     config.ServerApp.update(
         jpserver_extensions=dict.fromkeys(launch.settings.extensions, True),
         root_dir=str(Path.cwd()),
@@ -172,8 +173,13 @@ def configuration(launch: Launch) -> Config:
 def _shell(launch: Launch) -> list[str]:
     shell = os.environ.get("SHELL") or "/bin/bash"
     rcfile = Path(launch.settings.profile).with_name("bashrc")
-    ours = Path(shell).name == "bash" and rcfile.is_file()
-    command = [shell, "--rcfile", str(rcfile)] if ours else [shell, "-l"]
+    if not rcfile.is_file():
+        command = [shell, "-l"]
+    elif Path(shell).name == "bash":
+        command = [shell, "--rcfile", str(rcfile)]
+    else:
+        # No login shell: that reads /etc/profile, which would undo what was set.
+        command = ["/bin/bash", "--norc", "-c", '. "$1"; exec "$2"', "terminal", str(rcfile), shell]
     return kernels.first_to_go(launch.settings.kernel_oom_score_adj, command)
 
 
@@ -184,5 +190,6 @@ def serve(launch: Launch) -> int:
     # Only the imports had to do without the programs on the PATH.
     os.environ["PATH"] = launch.path
     server.start()
+    home.stop(launch)
     code: int = server.exit_code
     return code

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from berth.session.errors import SessionError
+from berth.session.links import Area
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,6 +18,9 @@ _KINDS: Final = {
     "extensions": list,
     "kernel_oom_score_adj": int,
     "refused_minutes": int,
+    "work": str,
+    "scratch": str,
+    "links": bool,
 }
 
 
@@ -29,6 +33,8 @@ class Settings:
     `extensions`: server extensions to load, and no others.
     `kernel_oom_score_adj`: how much sooner than the server a kernel is killed when memory ends.
     `refused_minutes`: how long a hub may deny to know the session before the session ends.
+    `work`, `scratch`: paths of the users' areas, with {user} and {account} in them; empty: none.
+    `links`: whether links to these areas are made in the home.
     """
 
     profile: str
@@ -36,6 +42,14 @@ class Settings:
     extensions: tuple[str, ...]
     kernel_oom_score_adj: int
     refused_minutes: int
+    work: str
+    scratch: str
+    links: bool
+
+    @property
+    def areas(self) -> tuple[Area, Area]:
+        """The work and the scratch area."""
+        return Area("work", self.work), Area("scratch", self.scratch)
 
 
 def load(path: Path) -> Settings:
@@ -44,16 +58,9 @@ def load(path: Path) -> Settings:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SessionError(f"cannot read the layer's settings {path}: {error}") from error
-    kinds = {
-        "profile": str,
-        "runtime_dir": str,
-        "extensions": list,
-        "kernel_oom_score_adj": int,
-        "refused_minutes": int,
-    }
-    if not isinstance(document, dict) or document.keys() != kinds.keys():
-        raise SessionError(f"{path} must be a mapping with exactly {', '.join(kinds)}")
-    for name, kind in kinds.items():
+    if not isinstance(document, dict) or document.keys() != _KINDS.keys():
+        raise SessionError(f"{path} must be a mapping with exactly {', '.join(_KINDS)}")
+    for name, kind in _KINDS.items():
         if type(document[name]) is not kind:
             raise SessionError(f"{path}: {name} must be a {kind.__name__}")
     if not all(isinstance(item, str) for item in document["extensions"]):

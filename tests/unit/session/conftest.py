@@ -55,6 +55,9 @@ class Layer:
             "extensions": ["jupyterlab", "jupyter_server_terminals"],
             "kernel_oom_score_adj": 500,
             "refused_minutes": 10,
+            "work": "",
+            "scratch": "",
+            "links": True,
             **changed,
         }
         (self.prefix / "etc" / "session.json").write_text(json.dumps(document), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ def session(layer: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     own = layer.home / ".local/share/jupyter/kernels"
     for name in ("mine", "python3"):
         (own / name).mkdir(parents=True)
-        spec = {"argv": ["python", "-m", "mine"], "display_name": f"my {name}", "language": "python"}
+        spec = {"argv": [sys.executable, "-m", "mine"], "display_name": f"my {name}", "language": "python"}
         (own / name / "kernel.json").write_text(json.dumps(spec), encoding="utf-8")
     hub = Running()
     try:
@@ -42,16 +43,17 @@ def session(layer: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 class Kernel:
     """A kernel of the session, spoken to over its own connection file."""
 
-    def __init__(self, session: Session) -> None:
-        body = json.dumps({"name": "python3"}).encode()
+    def __init__(self, session: Session, name: str = "python3") -> None:
+        body = json.dumps({"name": name}).encode()
         status, text, _ = session.get("api/kernels", method="POST", data=body)
         assert status == 201, text
         self.id = json.loads(text)["id"]
-        name = f"kernel-{self.id}.json"
-        (self.file,) = [place / name for place in session.private if (place / name).is_file()]
+        file = f"kernel-{self.id}.json"
+        (self.file,) = [place / file for place in session.private if (place / file).is_file()]
         self.client = BlockingKernelClient(connection_file=str(self.file))
         self.client.load_connection_file()
         self.client.start_channels()
+        self.client.hb_channel.time_to_dead = PATIENCE  # a busy machine is not a dead kernel
         self.client.wait_for_ready(timeout=PATIENCE)
 
     def value(self, expression: str) -> Any:

@@ -19,6 +19,9 @@ GOOD = {
     "extensions": ["jupyterlab"],
     "kernel_oom_score_adj": 500,
     "refused_minutes": 10,
+    "work": "/work/{account}/{user}",
+    "scratch": "",
+    "links": True,
 }
 
 

@@ -1,0 +1,122 @@
+"""Environments that are prepared in the user's home while the session serves, and how far each one is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from berth.releases.catalogue import Environment
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class State(Enum):
+    """How far an environment is prepared; the value is what its kernel's name says."""
+
+    READY = ""
+    RUNNING = "being prepared"
+    FAILED = "not prepared"
+
+
+@dataclass
+class Preparation:
+    """One environment that needs preparing: its hook, where the result goes, and who makes it."""
+
+    display_name: str
+    hook: Path
+    final: Path
+    log: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def state(self) -> State:
+        """How far it is, by what is in the home: another session may have finished it."""
+        if self.final.is_dir():
+            return State.READY
+        if self.process is not None and self.process.poll() is None:
+            return State.RUNNING
+        return State.FAILED
+
+    @property
+    def problem(self) -> str | None:
+        """Why the kernel cannot start, as a sentence for the user; None when it can."""
+        state = self.state
+        if state is State.READY:
+            return None
+        if state is State.RUNNING:
+            return (
+                f"{self.display_name} is being prepared in your home, which takes some minutes the first "
+                f"time. Refresh the page until its name does not say so any more; progress: {self.log}"
+            )
+        return (
+            f"{self.display_name} could not be prepared in your home. {self.log} says why; "
+            "the next session tries again."
+        )
+
+    def start(self, environ: Mapping[str, str], oom_score_adj: int) -> None:
+        """Prepare it in the background, if it is not; a failure is only logged."""
+        if self.final.is_dir():
+            return
+        command = [sys.executable, "-I", "-m", "berth.session.prepare", str(self.hook), str(self.final)]
+        path = f"{self.hook.parents[2] / 'bin'}:{environ.get('PATH', os.defpath)}"
+        script = 'echo "$1" > /proc/self/oom_score_adj; shift; exec nice -n 19 "$@"'
+        try:
+            self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self.log.open("wb") as log:
+                self.process = subprocess.Popen(
+                    ["/bin/sh", "-c", script, "prepare", str(oom_score_adj), *command],
+                    env={**environ, "PATH": path},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            _LOG.error("%s cannot be prepared: %s", self.display_name, error)
+
+    def stop(self) -> None:
+        """End it; the next session goes on."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+
+def find(environments: Iterable[Environment], home: Path) -> dict[str, Preparation]:
+    """Give what is to be prepared of a release, by the name of its kernel."""
+    found = {}
+    for environment in environments:
+        prefix = Path(environment.prefix)
+        hook = prefix / "libexec" / "berth" / "prepare"
+        if not os.access(hook, os.X_OK):
+            continue
+        directory = _directory(hook.with_suffix(".json"))
+        if directory is None:
+            continue
+        found[environment.kernel] = Preparation(
+            environment.display_name,
+            hook,
+            home / directory / prefix.name,
+            home / ".berth" / "log" / f"prepare-{prefix.name}.log",
+        )
+    return found
+
+
+def _directory(path: Path) -> PurePosixPath | None:
+    try:
+        directory = PurePosixPath(json.loads(path.read_text(encoding="utf-8"))["directory"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        _LOG.error("%s does not say where in the home its environment is prepared: %s", path, error)
+        return None
+    if directory.is_absolute() or ".." in directory.parts:
+        _LOG.error("%s must name a directory in the home, not %s", path, directory)
+        return None
+    return directory

@@ -1,0 +1,29 @@
+"""The releases that the lab under test has, read from the index as it is published."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.lab.machines import LOGIN, Machine
+
+INDEX = "/opt/berth/releases/index.json"
+
+
+def with_conda() -> dict[str, str]:
+    """Prefixes of the releases' condas by release, oldest first."""
+    releases: list[dict[str, Any]] = json.loads(Machine(LOGIN).run("cat", INDEX))["releases"]
+    ordered = sorted(releases, key=lambda release: str(release["date"]))
+    return {release["name"]: release["conda"] for release in ordered if release["conda"]}
+
+
+def two_with_conda() -> list[tuple[str, str]]:
+    """The oldest and the newest release with a conda; fails where there are not two."""
+    found = list(with_conda().items())
+    if len(found) < 2:
+        pytest.fail(
+            f"the lab must have two releases with a conda, and has {found}: run playbooks/releases.yml"
+        )
+    return [found[0], found[-1]]

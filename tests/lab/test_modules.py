@@ -1,0 +1,155 @@
+"""Either kind of modules, and the work and scratch areas, in kernels, terminals, scripts and wrappers."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.lab.cluster import COURSE, COURSE_NODE, PARTITION
+from tests.lab.machines import Machine
+from tests.lab.notebook import Kernel, Terminal
+from tests.lab.sessions import Session, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
+
+OTHER_NODE = "gpu1"
+KINDS = {"lmod": OTHER_NODE, "environment-modules": COURSE_NODE.name}
+"""The packages conflict, as they do on real nodes: each gets a node."""
+PLACES = {"lmod": "/etc/lmod/modules", "environment-modules": "/etc/environment-modules/modules"}
+SAYS = {"lmod": "Lua", "environment-modules": "Modules Release"}
+MODULE = "#%Module1.0\nsetenv BERTH_LAB_MODULE loaded\n"
+INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get -q update >/dev/null; apt-get -qy install"
+WRAPPER = '#!/bin/bash\n\nmodule load berth-lab\n\n### Remember the next line!\nexec "$@"\n'
+OWN = "/home/alice/.local/share/jupyter/kernels/wrapped"
+ASK = "__import__('subprocess').run(['bash', '-c', {!r}], capture_output=True, text=True).stdout"
+TERMINAL_SECONDS = 60.0
+
+
+@contextmanager
+def on(kind: str, slurm: Slurm, alice: Visitor) -> Iterator[Session]:
+    """A session of alice's on the node with that kind of modules."""
+    course = KINDS[kind] == COURSE_NODE.name
+    options = {"reservation": COURSE, "account": "proj_b"} if course else {"account": "proj_a"}
+    with running(slurm, alice, **options) as session:
+        assert session.node.name == KINDS[kind]
+        yield session
+
+
+@pytest.fixture(scope="module", params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A kind of modules, installed from the distribution's package for as long as it is tested."""
+    name: str = request.param
+    node = Machine(KINDS[name])
+    node.shell(f"{INSTALL} {name}")
+    try:
+        node.shell(f"mkdir -p {PLACES[name]} && printf %s '{MODULE}' > {PLACES[name]}/berth-lab")
+        yield name
+    finally:
+        node.shell(f"rm -f {PLACES[name]}/berth-lab; apt-get -qy purge --autoremove {name}")
+
+
+@pytest.fixture(scope="module")
+def areas() -> Iterator[None]:
+    """The work and scratch areas of alice's on the shared volume."""
+    places = "/home/work/proj_a/alice /home/work/proj_b/alice /home/scratch/alice"
+    node = Machine(OTHER_NODE)
+    node.shell(f"mkdir -p {places} && chown alice: {places}")
+    yield
+    node.shell("rm -rf /home/work /home/scratch; cd /home/alice; rm -f work work-proj_a work-proj_b scratch")
+
+
+@pytest.fixture(scope="module")
+def session(kind: str, areas: None, slurm: Slurm, alice: Visitor) -> Iterator[Session]:  # noqa: ARG001
+    """A session where that kind is."""
+    with on(kind, slurm, alice) as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def terminal(session: Session) -> Iterator[Terminal]:
+    """A terminal of that session."""
+    with Terminal(session.visitor) as terminal:
+        yield terminal
+
+
+def test_the_node_has_that_kind(kind: str, terminal: Terminal) -> None:
+    assert SAYS[kind] in terminal.run("module --version 2>&1", TERMINAL_SECONDS)
+
+
+def test_a_terminal_loads_and_unloads_modules(terminal: Terminal) -> None:
+    assert "berth-lab" in terminal.run("module avail 2>&1", TERMINAL_SECONDS)
+    command = (
+        "module load berth-lab && echo $BERTH_LAB_MODULE; module unload berth-lab; echo [$BERTH_LAB_MODULE]"
+    )
+    assert terminal.run(command, TERMINAL_SECONDS).split() == ["loaded", "[]"]
+
+
+def test_scripts_and_kernels_have_modules(session: Session, terminal: Terminal) -> None:
+    script = "module load berth-lab && echo $BERTH_LAB_MODULE"
+    assert terminal.run(f"bash -c '{script}'", TERMINAL_SECONDS) == "loaded"
+    with Kernel.start(session.visitor) as kernel:
+        assert kernel.value(ASK.format(script)).strip() == "loaded"
+
+
+def test_a_wrapper_as_the_guide_prints_it_loads_modules_for_its_kernel(session: Session) -> None:
+    visitor, node = session.visitor, session.node
+    specs = visitor.lab("GET", "kernelspecs").raise_for_status().json()
+    spec = next(iter(specs["kernelspecs"].values()))["spec"]
+    document = {
+        **spec,
+        "argv": [f"{OWN}/wrapper.sh", *spec["argv"]],
+        "display_name": "Wrapped",
+        "metadata": {},
+    }
+    node.shell(f"mkdir -p {OWN}", user="alice")
+    try:
+        write = "import json, sys; open(sys.argv[1], 'w').write(sys.argv[2]); print('null')"
+        node.python(write, f"{OWN}/kernel.json", json.dumps(document), user="alice")
+        node.python(write, f"{OWN}/wrapper.sh", WRAPPER, user="alice")
+        refused = visitor.lab("POST", "kernels", json={"name": "wrapped"})
+        assert refused.status_code == 500
+        assert f"{OWN}/wrapper.sh is not executable; chmod +x" in refused.json()["message"]
+        node.run("chmod", "+x", f"{OWN}/wrapper.sh", user="alice")
+        with Kernel.start(visitor, "wrapped") as kernel:
+            assert kernel.value("__import__('os').environ['BERTH_LAB_MODULE']") == "loaded"
+    finally:
+        node.run("rm", "-r", OWN)
+
+
+def test_the_areas_are_those_of_the_account_and_linked_in_the_home(
+    session: Session, terminal: Terminal
+) -> None:
+    account = session.job["Account"]
+    place = f"/home/work/{account}/alice"
+    assert terminal.run("echo $WORK $SCRATCH") == f"{place} /home/scratch/alice"
+    with Kernel.start(session.visitor) as kernel:
+        assert kernel.value("[__import__('os').environ[x] for x in ('WORK', 'SCRATCH')]") == [
+            place,
+            "/home/scratch/alice",
+        ]
+    links = {
+        name: session.node.run("readlink", f"/home/alice/{name}") for name in ("work", f"work-{account}")
+    }
+    assert links == {"work": place, f"work-{account}": place}
+    assert session.node.run("stat", "-c", "%U", "/home/alice/work") == "alice"
+    listed = session.visitor.lab("GET", "contents/").raise_for_status().json()["content"]
+    assert {"work", "scratch"} <= {item["name"] for item in listed}
+
+
+def test_slurm_s_commands_work_as_on_a_login_node(session: Session, terminal: Terminal, slurm: Slurm) -> None:
+    assert str(session.job_id) in terminal.run("squeue --me --noheader --format=%i")
+    asked = f"-p {PARTITION} -A proj_a --mem=50M --time=1"
+    # A step inside the session's own job would run here; a job of its own asks Slurm for the memory.
+    script = "echo $SLURM_JOB_ID $SLURM_MEM_PER_NODE"
+    number, memory = terminal.run(f"srun --quiet {asked} bash -c '{script}'", TERMINAL_SECONDS).split()[-2:]
+    assert (int(number) != session.job_id, memory) == (True, "50")
+    submitted = int(terminal.run(f"sbatch --parsable {asked} --output=/dev/null --wrap=true").split()[-1])
+    slurm.wait_for(submitted, "COMPLETED")
+    assert slurm.job(submitted)["MinMemoryNode"] == "50M"

@@ -1,0 +1,1 @@
+"""One module a part: `packages(work)` yields what belongs into the channel."""

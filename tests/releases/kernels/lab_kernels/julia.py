@@ -1,0 +1,51 @@
+"""Julia on a process of its own: `python -m lab_kernels.julia -f CONNECTION_FILE`."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from pathlib import Path
+from typing import Any
+
+from .interpreter import Interpreter
+from .kernel import CellError, InterpreterKernel, launch
+
+DRIVER = Path(__file__).with_name("driver.jl")
+
+
+class JuliaKernel(InterpreterKernel):
+    """The kernel."""
+
+    implementation = "julia-process"
+    implementation_version = "1"
+    banner = "Julia"
+    language_info = {  # noqa: RUF012  # a trait of Kernel
+        "name": "julia",
+        "mimetype": "text/x-julia",
+        "codemirror_mode": "julia",
+        "file_extension": ".jl",
+        "version": "1.5",
+    }
+
+    def __init__(self, **words: Any) -> None:
+        """Prepare the interpreter."""
+        super().__init__(**words)  # type: ignore[no-untyped-call]
+        julia = str(Path(sys.prefix) / "bin/julia")
+        self.interpreter = Interpreter([julia, "--startup-file=no", "--quiet", str(DRIVER)])
+
+    def evaluate(self, code: str) -> str | None:
+        """Run a cell; return what its last expression gives as Julia shows it."""
+
+        def request(mark: str) -> bytes:
+            data = code.encode()
+            return f"{mark} {len(data)}\n".encode() + data
+
+        status, _, encoded = self.interpreter.run(request, self.stream).partition(" ")
+        text = base64.b64decode(encoded).decode(errors="replace")
+        if status != "ok":
+            raise CellError("JuliaError", text)
+        return text or None
+
+
+if __name__ == "__main__":
+    launch(JuliaKernel)
