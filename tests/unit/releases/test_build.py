@@ -169,7 +169,7 @@ def test_a_build_that_is_killed_at_any_instant_leaves_nothing_half_visible(site:
     lasts = time.monotonic() - started
     whole = {name: site.prefix(name).name for name in ("conda", "python", "dask", "r")}
     expected = tree(site.root)
-    for _ in range(3):
+    for _ in range(5):
         shutil.rmtree(site.root)
         site.root.mkdir()
         for _ in range(3):
