@@ -75,7 +75,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Package:
-    """One package of an environment; `channel` is a conda channel's name, or `pip`; `bytes` its installed files."""
+    """One package of an environment; `channel` is conda's name of it or `pip`, `bytes` what is installed."""
 
     name: str
     version: str

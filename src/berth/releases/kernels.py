@@ -94,7 +94,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Kernels:
-    """The kernels of one release, with the prefix of its conda, and whether they see the user's own packages."""
+    """The kernels of a release, the prefix of its conda, and whether they see the user's own packages."""
 
     release: ReleaseSpec
     kernels: Sequence[Kernel]
