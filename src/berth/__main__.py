@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run `berth GROUP COMMAND …` and exit."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="berth", description="Berth's commands.")
-    groups = parser.add_subparsers(dest="group", required=True, metavar="GROUP")
+    groups = parser.add_subparsers(dest="group", required=True)
     for name in GROUPS:
         groups.add_parser(name, add_help=False)
     name = parser.parse_known_args(given[:1])[0].group
