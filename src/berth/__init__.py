@@ -7,7 +7,7 @@ The sub-packages have one consumer each, or several that must agree:
 * ``berth.hub``: the service itself, a set of JupyterHub components.
 * ``berth.helper``: the small privileged part beside the hub.
 * ``berth.session``: what runs on the compute node.
-* ``berth.releases``: the catalogue of software releases.
+* ``berth.releases``: the catalogue of software releases, and the tool that makes them.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def apply(settings: Settings, *, check: bool) -> Outcome:
         plans = _plans(settings)
         missing = tuple(_missing(plans))
         built = [] if missing else [plan.done() for plan in plans]
-        changed = bool(missing) or publish(settings, built, check=True)
+        changed = bool(missing) or publish(settings, built, None)
         return Outcome(missing, changed)
     store = Store(settings.root)
     with store.locked():
@@ -61,7 +61,7 @@ def apply(settings: Settings, *, check: bool) -> Outcome:
             for locked, prefix in plan.parts:
                 if not manifest.finished(prefix):
                     build(locked, prefix, settings, store)
-        changed = publish(settings, [plan.done() for plan in plans], check=False)
+        changed = publish(settings, [plan.done() for plan in plans], store.new)
     return Outcome(missing, bool(missing) or changed)
 
 

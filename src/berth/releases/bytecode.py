@@ -4,7 +4,7 @@ Users cannot write into a release, so without this each kernel would compile wha
 start. The result depends on the source and the interpreter only, so that two builds give the same tree
 and environments share the files: no time stamps (the source is not looked at again: it never changes),
 paths relative to the prefix (Python puts the real ones in at import), and a process of its own, forked
-from one that has compiled nothing, for each file (what was compiled before would show in the result).
+from one that has compiled nothing, for each directory (what was compiled before would show in the result).
 """
 
 from __future__ import annotations
@@ -28,29 +28,30 @@ def main(prefix: Path) -> None:
     running = 0
     for directory, directories, names in os.walk(prefix / "lib" / version):
         directories[:] = sorted(name for name in directories if name != "__pycache__")
-        for name in sorted(names):
-            source = Path(directory, name)
-            if not name.endswith(".py") or source.is_symlink() or _valid(source):
-                continue
-            if running == _PARALLEL:
-                os.wait()
-                running -= 1
-            if os.fork() == 0:
-                _compile(source, prefix)
-            running += 1
+        sources = [Path(directory, name) for name in sorted(names) if name.endswith(".py")]
+        todo = [source for source in sources if not source.is_symlink() and not _valid(source)]
+        if not todo:
+            continue
+        if running == _PARALLEL:
+            os.wait()
+            running -= 1
+        if os.fork() == 0:
+            _compile(todo, prefix)
+        running += 1
     for _ in range(running):
         os.wait()
 
 
-def _compile(source: Path, prefix: Path) -> None:
-    """Compile one file and end this process; a file that is not valid Python has no bytecode."""
-    with contextlib.suppress(Exception):
-        py_compile.compile(
-            str(source),
-            dfile=str(source.relative_to(prefix)),
-            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
-            doraise=True,
-        )
+def _compile(sources: list[Path], prefix: Path) -> None:
+    """Compile files and end this process; a file that is not valid Python has no bytecode."""
+    for source in sources:
+        with contextlib.suppress(Exception):
+            py_compile.compile(
+                str(source),
+                dfile=str(source.relative_to(prefix)),
+                invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+                doraise=True,
+            )
     os._exit(0)
 
 

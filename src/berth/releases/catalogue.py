@@ -1,4 +1,4 @@
-"""The catalogue of installed releases, as `berth release publish` writes it.
+"""The catalogue of installed releases, as `berth release build` writes it.
 
 One JSON file (`<releases_root>/index.json`, renamed into place) says which releases exist, which
 session layer each runs with and which environments it holds. The hub offers its form from it, the
@@ -75,7 +75,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Package:
-    """One package of an environment; `channel` is a conda channel's name, or `pip`; `bytes` its download."""
+    """One package of an environment; `channel` is conda's name of it or `pip`, `bytes` what is installed."""
 
     name: str
     version: str

@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import shlex
-import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,16 +92,25 @@ class Kernel:
         return ".".join(version.split(".")[:2])
 
 
-def write(
-    directory: Path, release: ReleaseSpec, kernels: Sequence[Kernel], conda: Path | None, *, user_site: bool
-) -> Path:
-    """Write the release's kernels below `directory` unless they are there; give their place."""
-    files = _files(release, kernels, conda, user_site=user_site)
-    place = directory / f"kernels-{_digest(files)}"
-    if place.is_dir():
-        return place
-    staging = Path(tempfile.mkdtemp(prefix=".kernels-", dir=directory))
-    try:
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a release, the prefix of its conda, and whether they see the user's own packages."""
+
+    release: ReleaseSpec
+    kernels: Sequence[Kernel]
+    conda: Path | None
+    user_site: bool
+
+    def write(self, directory: Path, scratch: Path | None) -> Path:
+        """Write them below `directory` unless they are there; give their place.
+
+        They are written into `scratch` and renamed; without it nothing is written.
+        """
+        files = _files(self)
+        place = directory / f"kernels-{_digest(files)}"
+        if place.is_dir() or scratch is None:
+            return place
+        staging = Path(tempfile.mkdtemp(dir=scratch))
         for name, (mode, content) in files.items():
             path = staging / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,16 +118,7 @@ def write(
             path.chmod(mode)
         staging.chmod(0o755)
         staging.rename(place)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return place
-
-
-def place_of(
-    directory: Path, release: ReleaseSpec, kernels: Sequence[Kernel], conda: Path | None, *, user_site: bool
-) -> Path:
-    """Give the place where `write` would put the kernels."""
-    return directory / f"kernels-{_digest(_files(release, kernels, conda, user_site=user_site))}"
+        return place
 
 
 def differences(place: Path) -> list[str]:
@@ -173,35 +172,35 @@ def _specs(prefix: Path) -> Path:
     return prefix / "share" / "jupyter" / "kernels"
 
 
-def _files(release: ReleaseSpec, kernels: Sequence[Kernel], conda: Path | None, *, user_site: bool) -> Files:
+def _files(release: Kernels) -> Files:
     files: Files = {}
-    for kernel in kernels:
+    for kernel in release.kernels:
         name = f"share/jupyter/kernels/{kernel.spec.kernel}"
-        script = _script(release, kernel, conda, user_site=user_site)
+        script = _script(release, kernel)
         files[f"{name}/start"] = (0o755, script.encode())
         shipped = _shipped(kernel)
         spec: dict[str, Any] = {
             **{key: shipped[key] for key in ("env", "interrupt_mode") if key in shipped},
-            "argv": [f"{_HERE.decode()}/{name}/start", *command(kernel, user_site=user_site)],
+            "argv": [f"{_HERE.decode()}/{name}/start", *command(kernel, user_site=release.user_site)],
             "display_name": kernel.display_name,
             "language": kernel.spec.language,
-            "metadata": {**shipped.get("metadata", {}), "berth_release": release.name},
+            "metadata": {**shipped.get("metadata", {}), "berth_release": release.release.name},
         }
         files[f"{name}/kernel.json"] = (0o644, json.dumps(spec, indent=1, sort_keys=True).encode() + b"\n")
-        for logo, content in _logos(release, kernel).items():
+        for logo, content in _logos(release.release, kernel).items():
             files[f"{name}/{logo}"] = (0o644, content)
     return files
 
 
-def _script(release: ReleaseSpec, kernel: Kernel, conda: Path | None, *, user_site: bool) -> str:
+def _script(release: Kernels, kernel: Kernel) -> str:
     modules = " ".join(shlex.quote(name) for name in kernel.spec.modules)
     path = 'export PATH="$CONDA_PREFIX/bin:$PATH"\n'
-    if conda is not None:
-        here = shlex.quote(str(conda))
+    if release.conda is not None:
+        here = shlex.quote(str(release.conda))
         path = f'export CONDA_EXE={here}/bin/conda PATH="$CONDA_PREFIX/bin:$PATH":{here}/condabin\n'
     return _SCRIPT.format(
-        release=release.name,
-        own="" if user_site else _OWN,
+        release=release.release.name,
+        own="" if release.user_site else _OWN,
         modules=_MODULES.format(names=modules) if modules else "",
         prefix=shlex.quote(str(kernel.prefix)),
         conda=path,

@@ -54,8 +54,10 @@ def published(root: Path) -> tuple[catalogue.Release, ...]:
         return ()
 
 
-def publish(settings: Settings, releases: Sequence[Built], *, check: bool) -> bool:
-    """Publish exactly these releases; say whether anything changes. With `check` nothing is written.
+def publish(settings: Settings, releases: Sequence[Built], scratch: Path | None) -> bool:
+    """Publish exactly these releases; say whether anything changes.
+
+    Files are written into `scratch`, then renamed to their places; without it nothing is written.
 
     Raises ReleaseError, before anything is published, if any of them is not fit.
     """
@@ -66,7 +68,7 @@ def publish(settings: Settings, releases: Sequence[Built], *, check: bool) -> bo
             raise ReleaseError(
                 f"release {release.spec.name}: its layer {layer} is not in {settings.layers_dir}"
             )
-    entries = [_entry(settings, item, known.get(item.spec.name), check=check) for item in releases]
+    entries = [_entry(settings, item, known.get(item.spec.name), scratch) for item in releases]
     document = {"version": catalogue.VERSION, "releases": entries}
     try:
         catalogue.parse(document)
@@ -76,27 +78,28 @@ def publish(settings: Settings, releases: Sequence[Built], *, check: bool) -> bo
     texts = [(release.conda / ".condarc", conda) for release in releases if release.conda]
     texts.append((settings.root / INDEX, json.dumps(document, indent=2, sort_keys=True) + "\n"))
     changed = [(path, text) for path, text in texts if _content(path) != text]
-    for path, text in [] if check else changed:
-        _replace(path, text)
+    if scratch is not None:
+        for path, text in changed:
+            _replace(path, text, scratch)
     return bool(changed)
 
 
 def _entry(
-    settings: Settings, release: Built, known: catalogue.Release | None, *, check: bool
+    settings: Settings, release: Built, known: catalogue.Release | None, scratch: Path | None
 ) -> dict[str, Any]:
     directory = settings.root / release.spec.name
     for kernel in release.kernels:
         if known is None or str(kernel.prefix) not in {item.prefix for item in known.environments}:
             _probe(kernel, user_site=settings.user_site)
-    write = kernels.place_of if check else kernels.write
-    place = write(directory, release.spec, release.kernels, release.conda, user_site=settings.user_site)
+    found = kernels.Kernels(release.spec, release.kernels, release.conda, settings.user_site)
+    place = found.write(directory, scratch)
     contents = _contents(directory, release)
     if known is not None and known.contents == str(contents[0]):
         size, files = known.bytes, known.files
     else:
         size, files = store.measure(release.prefixes)
-    if not check and not contents[0].is_file():
-        _replace(*contents)
+    if scratch is not None and not contents[0].is_file():
+        _replace(*contents, scratch)
     return {
         "name": release.spec.name,
         "date": release.spec.date.isoformat(),
@@ -170,15 +173,11 @@ def _content(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _replace(path: Path, text: str, scratch: Path) -> None:
+    handle, name = tempfile.mkstemp(dir=scratch)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fchmod(file.fileno(), 0o644)
+        os.fsync(file.fileno())
+    Path(name).replace(path)

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """`<root>/.packages`: conda's and uv's caches, and `files` for what was made while building."""
+    """`<root>/.packages`: conda's and uv's caches, `files` for what was made while building, and `new`.
+
+    In `new` is written what is then renamed to its place: what an interrupted run leaves is there.
+    """
 
     def __init__(self, root: Path) -> None:
         """Take the store below `root`; nothing is made yet."""
@@ -27,6 +30,7 @@ class Store:
         self.conda = self.place / "conda"
         self.uv = self.place / "uv"
         self.files = self.place / "files"
+        self.new = self.place / "new"
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -38,6 +42,8 @@ class Store:
             except BlockingIOError:
                 sys.stderr.write(f"another `berth release` works on {self.root}: waiting for it\n")
                 fcntl.flock(file, fcntl.LOCK_EX)
+            shutil.rmtree(self.new, ignore_errors=True)
+            self.new.mkdir()
             yield
 
     def share(self, prefix: Path, files: Mapping[str, str]) -> None:

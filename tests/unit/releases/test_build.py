@@ -169,7 +169,8 @@ def test_a_build_that_is_killed_at_any_instant_leaves_nothing_half_visible(site:
     lasts = time.monotonic() - started
     whole = {name: site.prefix(name).name for name in ("conda", "python", "dask", "r")}
     expected = tree(site.root)
-    for _ in range(3):
+    halves = 0
+    for _ in range(5):
         shutil.rmtree(site.root)
         site.root.mkdir()
         for _ in range(3):
@@ -185,12 +186,14 @@ def test_a_build_that_is_killed_at_any_instant_leaves_nothing_half_visible(site:
             process.wait()
             if (site.root / "index.json").exists():
                 assert list(keep.verify(site.root, [])) == [], "what is published is whole"
-            for name in whole.values():
-                if manifest.finished(prefix := site.root / NAME / name):
+            for prefix in (site.root / NAME / name for name in whole.values()):
+                if manifest.finished(prefix):
                     assert manifest.differences(prefix) == [], "what is marked is whole"
+                halves += prefix.exists() and not manifest.finished(prefix)
         assert site.run("build", "--settings", settings).returncode == 0
         assert tree(site.root) == expected
         assert list(keep.verify(site.root, [])) == []
+    assert halves, "no run was killed while it built"
 
 
 def test_two_builds_never_run_at_once(site: Site) -> None:

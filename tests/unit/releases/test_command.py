@@ -1,0 +1,37 @@
+"""The command `berth` finds its groups, and says what it cannot do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from berth import __main__ as command
+from tests.unit.releases.conftest import ENVIRONMENT
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    whole = [sys.executable, "-m", "berth", *arguments]
+    return subprocess.run(whole, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+
+
+def test_the_groups_and_their_commands_are_listed() -> None:
+    assert "release" in run("--help").stdout
+    said = run("release", "--help").stdout
+    assert [name for name in ("lock", "build", "verify", "diff", "list", "retire") if name not in said] == []
+
+
+@pytest.mark.parametrize("arguments", [(), ("nonsense",), ("release",), ("release", "nonsense")])
+def test_what_is_no_command_is_refused_with_what_there_is(arguments: tuple[str, ...]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "usage: berth" in done.stderr
+
+
+def test_a_group_whose_packages_are_elsewhere_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rattler", None)
+    for name in [name for name in sys.modules if name.startswith("berth.releases")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit, match="berth release needs rattler, which this environment does not have"):
+        command.main(["release", "list"])
