@@ -24,11 +24,12 @@ ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW = "2026.05", "2026.11"
 INSTALL = """
 import asyncio, os, sys
-from rattler import Channel, Gateway, MatchSpec, install, solve
+from rattler import Channel, Gateway, MatchSpec, VirtualPackage, install, solve
 async def main(channel, prefix, *specs):
     found = await solve(
         sources=[Channel(channel)], specs=[MatchSpec(item) for item in specs],
         platforms=["linux-64", "noarch"], gateway=Gateway(),
+        virtual_packages=[item.into_generic() for item in VirtualPackage.detect()],
     )
     await install(found, target_prefix=prefix, show_progress=False)
 asyncio.run(main(*sys.argv[1:]))
