@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-
-from berth.inventory.mistakes import Mistake, nearest
+from berth.inventory.mistakes import Mistake, listed, nearest
+from berth.releases import spec
+from berth.releases.errors import ReleaseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 PUBLISHED = "releases_published"
 _LAYERS = "releases_layers"
+_HIDDEN = "releases_hidden"
+_ABOUT = ("releases_end", _LAYERS, "releases_environments")
 _SPECS = "releases_specs_dir"
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-_RELEASE = ("date", "layer", "environments")
-_ENVIRONMENT = ("name", "lock", "kernel", "display_name", "packages")
 
 
 def published(view: View) -> Iterator[Mistake]:
@@ -46,17 +46,21 @@ def published(view: View) -> Iterator[Mistake]:
             )
             yield view.mistake(path, f"there is no release {name} in {_shown(root)}", fix)
         else:
-            yield from _incomplete(root / name / "release.yml")
+            yield from _incomplete(root, name)
 
 
-def layers(view: View) -> Iterator[Mistake]:
-    """Find layers for releases that are not published, or that are no names of directories."""
+def about(view: View) -> Iterator[Mistake]:
+    """Find what is said about releases that are not published, and layers that are no names."""
     entries = [str(entry) for entry in view.entries(PUBLISHED)]
-    for release, layer in view.mapping(_LAYERS).items():
-        if release not in entries:
+    for variable in (_HIDDEN, *_ABOUT):
+        names = view.entries(variable) if variable == _HIDDEN else view.mapping(variable)
+        for release in (str(name) for name in names):
+            if release in entries:
+                continue
             near = nearest(release, entries)
             fix = f"Write {near}" if near else f"Take it out, or add it to {PUBLISHED}"
-            yield view.mistake((_LAYERS, release), f"{_LAYERS} names {release}, which is not published", fix)
+            yield view.mistake((variable,), f"{variable} names {release}, which is not published", fix)
+    for release, layer in view.mapping(_LAYERS).items():
         if not isinstance(layer, str) or _NAME.fullmatch(layer) is None:
             problem = f"{_LAYERS}: {layer!r} is not the name of a layer"
             yield view.mistake((_LAYERS, release), problem, 'Write it in quotes, such as "4.6-1"')
@@ -83,28 +87,23 @@ def session(view: View) -> Iterator[Mistake]:
             yield view.mistake((name, key), f"{name}: {key} is not text", "Put its value in quotes")
 
 
-def _incomplete(file: Path) -> Iterator[Mistake]:
-    """Find what the role needs and a release.yml does not say."""
-    place, fix = _shown(file), "Write it as another release does, or as roles/releases/README.md says"
+def _incomplete(specs: Path, name: str) -> Iterator[Mistake]:
+    """Find what keeps a release from being built: a wrong spec, a lock that is not there or is of another."""
+    place = _shown(specs / name / "release.yml")
     try:
-        spec: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        yield Mistake(place, f"cannot be read: {' '.join(str(error).split())}", "Correct the file")
+        release = spec.load(specs, name)
+    except ReleaseError as error:
+        yield Mistake(place, str(error), "Correct it as docs/develop/releases.md says")
         return
-    entries = spec.get("environments") if isinstance(spec, dict) else None
-    lacking = [key for key in _RELEASE if not isinstance(spec, dict) or not spec.get(key)]
-    if lacking:
-        yield Mistake(place, f"has no {', '.join(lacking)}", fix)
-    for number, entry in enumerate(entries if isinstance(entries, list) else []):
-        given = entry if isinstance(entry, dict) else {}
-        said = f"environment {given.get('name', number + 1)}"
-        lacking = [key for key in _ENVIRONMENT if key not in given]
-        if lacking:
-            yield Mistake(place, f"{said} has no {', '.join(lacking)}", fix)
-        lock = given.get("lock")
-        if isinstance(lock, str) and not (file.parent / lock).is_file():
-            make = f"Compile it: `releases/lock {file.parent.name}`"
-            yield Mistake(place, f"{said}: there is no lock {lock} beside this file", make)
+    missing = [name for name in release.requests() if not release.lock_path(name).is_file()]
+    if missing:
+        fix = f"Make what is missing with `berth release lock {name}`, and commit it"
+        yield Mistake(place, f"there is no lock of {listed(missing)}", fix)
+    for environment in release.requests().keys() - set(missing):
+        try:
+            release.read_lock(environment)
+        except ReleaseError as error:
+            yield Mistake(place, str(error), "Then commit it with the spec")
 
 
 def _shown(path: Path) -> str:

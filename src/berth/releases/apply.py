@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.releases import lock, manifest, spec
+from berth.releases import manifest, spec
 from berth.releases.build import build, fingerprint, prefix_of
 from berth.releases.errors import ReleaseError
 from berth.releases.kernels import Kernel
@@ -83,15 +83,9 @@ def _plan(settings: Settings, wanted: Wanted, known: Release | None) -> _Plan:
     chosen = [name for name in names if wanted.environments is None or name in wanted.environments]
     if not chosen:
         raise ReleaseError(f"release {release.name}: no environment of it is wanted; name one at least")
-    asked = release.requests()
     parts = []
     for name in [spec.CONDA, *chosen] if release.conda else chosen:
-        locked = lock.read(release.lock_path(name))
-        if (locked.channels, locked.conda_specs, locked.pip_specs) != (release.channels, *asked[name]):
-            raise ReleaseError(
-                f"{release.lock_path(name)} was made from another spec than what stands beside it: make it "
-                f"anew with `berth release lock {release.name}`"
-            )
+        locked = release.read_lock(name)
         parts.append((locked, _prefix(settings.root / release.name, locked, known)))
     return _Plan(release, wanted, tuple(parts))
 

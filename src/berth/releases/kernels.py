@@ -63,6 +63,8 @@ if ! command -v module >/dev/null; then
 fi
 module load {names} || exit
 """
+# IJulia is the user's own (~/.julia), prepared at the first login: no channel has it.
+_JULIA: Final = ("-i", "--color=yes", "-e", "import IJulia; IJulia.run_kernel()")
 _HERE: Final = b"@kernels@"
 
 Files = dict[str, tuple[int, bytes]]
@@ -145,16 +147,21 @@ def executable(kernel: Kernel, command: Sequence[str]) -> Path:
 
 def command(kernel: Kernel, *, user_site: bool) -> list[str]:
     """Give the command of a kernel, without the script that makes the environment active."""
-    if kernel.spec.language == "python":
-        options = [] if user_site else ["-s"]
-        return [str(kernel.prefix / "bin" / "python"), *options, "-c", _LAUNCH, "-f", "{connection_file}"]
-    found: list[str] = _shipped(kernel)["argv"]
-    return found
+    shipped = _shipped(kernel)
+    if shipped:
+        found: list[str] = shipped["argv"]
+        return found
+    if kernel.spec.language == "julia":
+        return [str(kernel.prefix / "bin" / "julia"), *_JULIA, "{connection_file}"]
+    options = [] if user_site else ["-s"]
+    return [str(kernel.prefix / "bin" / "python"), *options, "-c", _LAUNCH, "-f", "{connection_file}"]
 
 
 def _shipped(kernel: Kernel) -> dict[str, Any]:
-    """Read the kernelspec that the environment itself ships."""
+    """Read the kernelspec that the environment itself ships; nothing for those that are started by ours."""
     path = _specs(kernel.prefix) / kernel.spec.kernel / "kernel.json"
+    if kernel.spec.language == "python" or (kernel.spec.language == "julia" and not path.is_file()):
+        return {}
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -172,7 +179,7 @@ def _files(release: ReleaseSpec, kernels: Sequence[Kernel], conda: Path | None, 
         name = f"share/jupyter/kernels/{kernel.spec.kernel}"
         script = _script(release, kernel, conda, user_site=user_site)
         files[f"{name}/start"] = (0o755, script.encode())
-        shipped: dict[str, Any] = {} if kernel.spec.language == "python" else _shipped(kernel)
+        shipped = _shipped(kernel)
         spec: dict[str, Any] = {
             **{key: shipped[key] for key in ("env", "interrupt_mode") if key in shipped},
             "argv": [f"{_HERE.decode()}/{name}/start", *command(kernel, user_site=user_site)],

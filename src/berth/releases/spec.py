@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from berth.releases import fields
+from berth.releases import fields, lock
 from berth.releases.errors import ReleaseError
 from berth.releases.fields import FieldError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Mapping
     from pathlib import Path
+
+    from berth.releases.lock import Lock
 
 CONDA: Final = "conda"
 """The name under which a release's own conda is locked and installed; no environment has it."""
@@ -64,6 +66,17 @@ class ReleaseSpec:
     def lock_path(self, environment: str) -> Path:
         """Give the place of an environment's lock (of the release's conda: `CONDA`)."""
         return self.directory / f"{environment}.lock.json"
+
+    def read_lock(self, environment: str) -> Lock:
+        """Read an environment's lock; raises ReleaseError where it is not there, or of another spec."""
+        found = lock.read(self.lock_path(environment))
+        asked = (self.channels, *self.requests()[environment])
+        if (found.channels, found.conda_specs, found.pip_specs) != asked:
+            raise ReleaseError(
+                f"{self.lock_path(environment)} was made from another spec than what stands beside it: make "
+                f"it anew with `berth release lock {self.name}`"
+            )
+        return found
 
     def requests(self) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
         """Give what is to be locked: by name the conda and the pip packages asked for."""

@@ -68,7 +68,13 @@ def inventories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     assert database in changed_hosts
     (joining / "hosts.yml").write_text(changed_hosts.replace(database, ""), encoding="utf-8")
     (joining / "group_vars/all/slurm_cluster.yml").unlink()
-    return {**made, "joining": joining, **{name: ROOT / name for name in GOOD}}
+    # Its releases have no locks until a site makes them.
+    example = top / "example"
+    shutil.copytree(ROOT / "inventories/example", example)
+    with (example / "group_vars/hub/releases.yml").open("a", encoding="utf-8") as file:
+        file.write("releases_specs_dir: tests/unit/inventory/specs\n")
+    good = {name: ROOT / name for name in GOOD} | {"inventories/example": example}
+    return {**made, "joining": joining, **good}
 
 
 @pytest.fixture(scope="session")

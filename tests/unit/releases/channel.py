@@ -136,25 +136,34 @@ def python() -> Package:
 
 def ipykernel() -> Package:
     """The real one, where the tests have it: a file of paths leads to their own packages."""
-    info = "site-packages/ipykernel-7.4.0.dist-info"
+    info = "site-packages/ipykernel-7.5.0.dist-info"
     return Package(
         "ipykernel",
-        "7.4.0",
+        "7.5.0",
         ("python",),
         {
             "site-packages/of-the-tests.pth": f"{sysconfig.get_path('purelib')}\n",
-            f"{info}/METADATA": "Metadata-Version: 2.1\nName: ipykernel\nVersion: 7.4.0\n",
+            f"{info}/METADATA": "Metadata-Version: 2.1\nName: ipykernel\nVersion: 7.5.0\n",
         },
         "python",
     )
 
 
 def pure(
-    name: str, version: str = "1.0", source: str = "", depends: tuple[str, ...] = ("python",), **more: Any
+    name: str,
+    version: str = "1.0",
+    source: str = "",
+    depends: tuple[str, ...] = ("python",),
+    info: str | None = None,
+    **more: Any,
 ) -> Package:
-    """A Python package as conda has most of them: for every Python, with its metadata and a command."""
-    info = f"site-packages/{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nLicense: MIT\n"
+    """A Python package as conda has most of them: for every Python, with its metadata and a command.
+
+    `info` is the version that Python knows it by, where that is another one.
+    """
+    known = info or version
+    info = f"site-packages/{name}-{known}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {known}\nLicense: MIT\n"
     files = {
         f"site-packages/{name}/__init__.py": source or f"NAME = {name!r}\n",
         f"{info}/METADATA": metadata,

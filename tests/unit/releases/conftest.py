@@ -9,9 +9,10 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,13 +22,23 @@ from berth.releases.settings import Settings, Wanted
 from tests.unit.releases import channel
 from tests.unit.releases.channel import PLACEHOLDER, Link, Package, pure
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LAYER = "4.6-1"
 NAME = "2026.11"
 ROOT = Path(__file__).resolve().parents[3]
 
 PACKAGES = (
     channel.python(),
-    channel.ipykernel(),
+    # Enough to be published by; a test that starts a kernel brings the real one.
+    Package(
+        "ipykernel",
+        "7.4.0",
+        ("python",),
+        {"site-packages/ipykernel/__init__.py": "", "site-packages/ipykernel/kernelapp.py": ""},
+        "python",
+    ),
     pure("numpy", "2.0"),
     pure("numpy", "2.1"),
     pure("dask", "2024.4", depends=("python", "numpy >=2")),
@@ -163,8 +174,10 @@ def _plain(value: object) -> str:
 
 
 @pytest.fixture(scope="session")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return channel.make(tmp_path_factory.mktemp("channel"), *PACKAGES)
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    yield channel.make(tmp_path_factory.mktemp("channel"), *PACKAGES)
+    # py-rattler's threads can abort a process that ends at the instant at which they do.
+    time.sleep(0.5)
 
 
 @pytest.fixture(scope="session")
