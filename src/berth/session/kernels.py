@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -109,18 +108,19 @@ class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ig
         problem = await asyncio.to_thread(specs.problem, spec)
         if problem is not None:
             raise KernelProblemError(f"{spec.display_name}: {problem}")
-        preparation = specs.preparation(spec)
-        if preparation is not None:
-            environ = options.get("env") or os.environ
-            options["env"] = {**environ, "BERTH_PREPARED": str(preparation.final)}
         return await super()._async_pre_start_kernel(**options)
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
         """Give the command of the kernel."""
         command: list[str] = super().format_kernel_cmd(extra_arguments)
-        asked = self.kernel_spec.argv[0] if self.kernel_spec is not None else ""
-        if command[0] == sys.executable != asked:
-            command[0] = asked  # a bare `python` means the one on the user's PATH, not the layer's own
+        spec: Any = self.kernel_spec
+        if command[0] == sys.executable != spec.argv[0]:
+            command[0] = spec.argv[0]  # a bare `python` means the one on the user's PATH, not the layer's own
+        if (preparation := self.kernel_spec_manager.preparation(spec)) is not None:
+            # Behind the script that activates the environment: what that sets would win otherwise.
+            place = 1 if command[0] == str(Path(spec.resource_dir) / "start") else 0
+            variables = [f"{name}={value}" for name, value in preparation.variables.items()]
+            command[place:place] = ["/usr/bin/env", *variables]
         return first_to_go(self.oom_score_adj, command)
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from berth.releases.catalogue import Environment
 
 _LOG: Final = logging.getLogger(__name__)
+_HOOKS: Final = Path(__file__).with_name("hooks")
 
 
 class State(Enum):
@@ -30,12 +31,17 @@ class State(Enum):
 
 @dataclass
 class Preparation:
-    """One environment that needs preparing: its hook, where the result goes, and who makes it."""
+    """One environment that needs preparing: its hook, where the result goes, and who makes it.
+
+    `variables` are those that its kernel is started with.
+    """
 
     display_name: str
+    prefix: Path
     hook: Path
     final: Path
     log: Path
+    variables: Mapping[str, str]
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -68,7 +74,7 @@ class Preparation:
         if self.final.is_dir():
             return
         command = [sys.executable, "-I", "-m", "berth.session.prepare", str(self.hook), str(self.final)]
-        path = f"{self.hook.parents[2] / 'bin'}:{environ.get('PATH', os.defpath)}"
+        path = f"{self.prefix / 'bin'}:{environ.get('PATH', os.defpath)}"
         script = 'echo "$1" > /proc/self/oom_score_adj; shift; exec nice -n 19 "$@"'
         try:
             self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,29 +100,46 @@ def find(environments: Iterable[Environment], home: Path) -> dict[str, Preparati
     """Give what is to be prepared of a release, by the name of its kernel."""
     found = {}
     for environment in environments:
+        hook = _hook(environment)
+        if hook is None:
+            continue
+        described = _described(hook.with_suffix(".json"))
+        if described is None:
+            continue
+        directory, variables = described
         prefix = Path(environment.prefix)
-        hook = prefix / "libexec" / "berth" / "prepare"
-        if not os.access(hook, os.X_OK):
-            continue
-        directory = _directory(hook.with_suffix(".json"))
-        if directory is None:
-            continue
+        final = home / directory / prefix.name
+        places = {"{home}": str(home), "{final}": str(final), "{prefix}": str(prefix)}
+        for name, value in variables.items():
+            for mark, place in places.items():
+                value = value.replace(mark, place)  # noqa: PLW2901 - one mark after the other
+            variables[name] = value
+        log = home / ".berth" / "log" / f"prepare-{prefix.name}.log"
         found[environment.kernel] = Preparation(
-            environment.display_name,
-            hook,
-            home / directory / prefix.name,
-            home / ".berth" / "log" / f"prepare-{prefix.name}.log",
+            environment.display_name, prefix, hook, final, log, {**variables, "BERTH_PREPARED": str(final)}
         )
     return found
 
 
-def _directory(path: Path) -> PurePosixPath | None:
+def _hook(environment: Environment) -> Path | None:
+    """Give the environment's own hook, or ours for a language whose kernel no channel has."""
+    prefix = Path(environment.prefix)
+    shipped = prefix / "share" / "jupyter" / "kernels" / environment.kernel / "kernel.json"
+    places = [prefix / "libexec" / "berth" / "prepare"]
+    if not shipped.is_file():
+        places.append(_HOOKS / environment.language / "prepare")
+    return next((place for place in places if os.access(place, os.X_OK)), None)
+
+
+def _described(path: Path) -> tuple[PurePosixPath, dict[str, str]] | None:
     try:
-        directory = PurePosixPath(json.loads(path.read_text(encoding="utf-8"))["directory"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        directory = PurePosixPath(document["directory"])
+        variables = {str(name): str(value) for name, value in document.get("environment", {}).items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         _LOG.error("%s does not say where in the home its environment is prepared: %s", path, error)
         return None
     if directory.is_absolute() or ".." in directory.parts:
         _LOG.error("%s must name a directory in the home, not %s", path, directory)
         return None
-    return directory
+    return directory, variables

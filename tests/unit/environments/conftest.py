@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
-from ansible.template import Templar, trust_as_template
 
 from tests.releases.channel import parts
 from tests.releases.channel.__main__ import tools
+from tests.unit.session.rendered import rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +24,12 @@ ROOT = Path(__file__).resolve().parents[3]
 OLD, NEW = "2026.05", "2026.11"
 INSTALL = """
 import asyncio, os, sys
-from rattler import Channel, Gateway, MatchSpec, install, solve
+from rattler import Channel, Gateway, MatchSpec, VirtualPackage, install, solve
 async def main(channel, prefix, *specs):
     found = await solve(
         sources=[Channel(channel)], specs=[MatchSpec(item) for item in specs],
         platforms=["linux-64", "noarch"], gateway=Gateway(),
+        virtual_packages=[item.into_generic() for item in VirtualPackage.detect()],
     )
     await install(found, target_prefix=prefix, show_progress=False)
 asyncio.run(main(*sys.argv[1:]))
@@ -99,14 +98,6 @@ class Site:
             "BERTH_CONDA": str(self.conda(release)),
             "BERTH_TOOLS": str(self.root / "tools"),
         }
-
-
-def rendered(role: str, template: str, **variables: object) -> str:
-    """A role's template as Ansible renders it, with variables for all that it takes."""
-    init_plugin_loader([])
-    source = (ROOT / "roles" / role / "templates" / f"{template}.j2").read_text(encoding="utf-8")
-    templar = Templar(loader=DataLoader(), variables={"ansible_managed": "Ansible managed", **variables})
-    return str(templar.template(trust_as_template(source), overrides={"trim_blocks": True}))
 
 
 @pytest.fixture(scope="session")

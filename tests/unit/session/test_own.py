@@ -44,8 +44,16 @@ def release_with_julia(layer: Layer) -> Path:
     hook.parent.mkdir(parents=True)
     hook.write_text(HOOK, encoding="utf-8")
     hook.chmod(0o755)
-    hook.with_suffix(".json").write_text('{"directory": ".julia/berth"}', encoding="utf-8")
-    kernel_json(root / "jupyter/kernels/julia-1.9", *launch(sys.executable), name="Julia 1.9")
+    described = {
+        "directory": ".julia/berth",
+        "environment": {"DEPOT": "{home}/.julia:{final}.depot:{prefix}"},
+    }
+    hook.with_suffix(".json").write_text(json.dumps(described), encoding="utf-8")
+    kernel = root / "jupyter/kernels/julia-1.9"
+    kernel_json(kernel, str(kernel / "start"), *launch(sys.executable), name="Julia 1.9")
+    # As the tool writes it, with an environment that sets the same variable when it is activated.
+    (kernel / "start").write_text('#!/bin/bash\nexport DEPOT=read-only\nexec "$@"\n', encoding="utf-8")
+    (kernel / "start").chmod(0o755)
     document = json.loads(layer.index.read_text(encoding="utf-8"))
     (release,) = document["releases"]
     release["jupyter_path"] = str(root / "jupyter")
@@ -172,8 +180,11 @@ def test_an_environment_that_is_being_prepared_says_so_and_then_works(session: S
     until(lambda: names(session)["julia-1.9"] == "Julia 1.9", session)
     kernel = Kernel(session, "julia-1.9")
     try:
-        final = kernel.value("__import__('os').environ['BERTH_PREPARED']")
+        final, depot = kernel.value(
+            "[__import__('os').environ[name] for name in ('BERTH_PREPARED', 'DEPOT')]"
+        )
     finally:
         kernel.client.stop_channels()
     assert final == str(home / ".julia/berth/julia-0123")
+    assert depot == f"{home}/.julia:{final}.depot:{session.layer.index.parent / 'prepared/julia-0123'}"
     assert (Path(final) / "result").read_text(encoding="utf-8") == "prepared\n"

@@ -196,13 +196,36 @@ def test_it_yields_to_the_user_s_own_work(place: Place) -> None:
     assert (place.final / "nice").read_text(encoding="utf-8").split() == ["19", "500"]
 
 
+def test_julia_whose_channel_has_no_kernel_is_prepared_by_our_hook(place: Place) -> None:
+    place.hook.unlink()
+    found = place.found()["julia-1.9"]
+    assert found.hook.parts[-3:] == ("hooks", "julia", "prepare")
+    subprocess.run(["sh", "-n", str(found.hook)], check=True)
+    assert found.final == place.final
+    assert found.variables["JULIA_DEPOT_PATH"].split(":")[:2] == [
+        f"{place.home}/.julia",
+        f"{place.final}.depot",
+    ]
+
+
 def test_an_environment_without_a_hook_needs_nothing(place: Place) -> None:
     place.hook.unlink()
+    kernel = place.prefix / "share/jupyter/kernels/julia-1.9/kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.touch()
     assert place.found() == {}
 
 
 @pytest.mark.parametrize(
-    "document", [{}, [], {"directory": "/etc"}, {"directory": "../bob"}, {"directory": 1}]
+    "document",
+    [
+        {},
+        [],
+        {"directory": "x", "environment": 1},
+        {"directory": "/etc"},
+        {"directory": "../bob"},
+        {"directory": 1},
+    ],
 )
 def test_a_hook_that_does_not_say_where_is_left_alone(place: Place, document: object) -> None:
     place.describe(document)
