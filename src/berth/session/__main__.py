@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from berth.releases import catalogue
 from berth.session import assignment, preparations, runtime, settings, sockets
@@ -18,6 +18,9 @@ from berth.session.profile import Profile
 
 if TYPE_CHECKING:
     from types import FrameType
+
+
+_AGAIN_SECONDS: Final = 3
 
 
 def main() -> int:
@@ -97,6 +100,9 @@ def _enter(home: Path) -> None:
 
 
 def _leave(_signal: int, _frame: FrameType | None) -> NoReturn:
+    """End the session; again after a while: Python swallows what is raised within some of its callbacks."""
+    signal.signal(signal.SIGALRM, _leave)
+    signal.alarm(_AGAIN_SECONDS)
     raise SystemExit(143)
 
 

@@ -20,6 +20,8 @@ from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from berth.session.launch import Launch
 
 with lean.imports():
@@ -35,6 +37,12 @@ _END_SECONDS: Final = 20
 _ANSWER_TIMEOUT: Final = ClientTimeout(total=30)
 _FORGOTTEN: Final = 3
 """Exit code of a session that the hub denies to know."""
+
+
+def _end_anyway() -> None:
+    """Have the process killed if it has not ended by itself in time."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_END_SECONDS)
 
 
 class SessionServerApp(ServerApp):
@@ -60,9 +68,13 @@ class SessionServerApp(ServerApp):
 
     def stop(self, from_signal: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the base class
         """Stop serving; whatever hangs then, the process ends."""
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.alarm(_END_SECONDS)
+        _end_anyway()
         super().stop(from_signal)
+
+    def _signal_stop(self, sig: int, frame: FrameType | None) -> None:
+        """Stop from the loop: a signal may come while a line is logged, and a second one cannot be then."""
+        _end_anyway()
+        self.io_loop.add_callback_from_signal(super()._signal_stop, sig, frame)
 
     async def _cleanup(self) -> None:
         try:

@@ -20,6 +20,7 @@ from berth.session.lock import HeldError, HomeLock
 if TYPE_CHECKING:
     from pathlib import Path
 
+SOURCES = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 # Takes the lock, counts who is inside at the same time by files, and tells when there were two.
 RACER = """
 import errno, fcntl, os, sys, time
@@ -57,7 +58,10 @@ def without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["with", "without"])
 def test_of_processes_that_race_one_at_a_time_is_inside(tmp_path: Path, kind: str) -> None:
     command = [sys.executable, "-c", RACER, str(tmp_path), kind]
-    racers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    racers = [
+        subprocess.Popen(command, env=SOURCES, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(4)
+    ]
     ended = [racer.communicate(timeout=60) for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4, ended
     assert sum(int(out) for out, _ in ended) > 10
@@ -135,7 +139,8 @@ def test_a_holder_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_killed_holder_leaves_nothing_held(tmp_path: Path) -> None:
     script = "import sys, time; from pathlib import Path; from berth.session.lock import HomeLock\n"
     script += "lock = HomeLock(Path(sys.argv[1])); print(1, flush=True); time.sleep(60)"
-    holder = subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+    command = [sys.executable, "-c", script, str(tmp_path / "lock")]
+    holder = subprocess.Popen(command, env=SOURCES, stdout=subprocess.PIPE)
     assert holder.stdout is not None
     assert holder.stdout.readline() == b"1\n"
     with pytest.raises(HeldError):

@@ -259,6 +259,18 @@ def test_a_session_that_is_ended_while_it_loads_leaves_nothing(
         assert set(session.private) <= before
 
 
+def test_a_signal_that_comes_while_a_line_is_logged_ends_the_session(
+    layer: Layer, hub: Running, tmp_path: Path
+) -> None:
+    # Of signals that come in quick succession, some meet the server within the log of the one before.
+    with started(layer, hub, tmp_path / "output") as session:
+        until(hub.hub.ready.is_set, session)
+        for _ in range(300):
+            session.process.send_signal(signal.SIGTERM)
+        assert session.process.wait(30) == 0
+    assert "reentrant call" not in session.log
+
+
 def test_a_session_waits_for_a_hub_that_restarts(layer: Layer, hub: Running, tmp_path: Path) -> None:
     hub.hub.statuses[:] = [502, 503, 404, 500]
     with started(layer, hub, tmp_path / "output") as session:
