@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from berth.releases.lock import Lock
     from berth.releases.spec import EnvironmentSpec, ReleaseSpec
 
-# What `python -m ipykernel_launcher` does, but for one thing: ipykernel would listen on a TCP port of
-# loopback, for what forked children print. Nodes are shared, so nothing listens there (design: unix sockets
-# only); ipykernel itself goes on like this where it finds no free port. Programs started by subprocess are
-# not concerned.
+# What `python -m ipykernel_launcher` does, but for two things: ipykernel would listen on TCP ports of
+# loopback, for what forked children print and for its debugger. Nodes are shared, so nothing listens there
+# (design: unix sockets only); ipykernel itself goes on like this where it finds no free port, and no debugpy.
+# Programs started by subprocess are not concerned.
 _LAUNCH: Final = """
 import sys
 del sys.path[0]
+from ipykernel import debugger
+debugger._is_debugpy_available = False
 from ipykernel import iostream, kernelapp
 def no_pipe(thread): thread._pipe_flag = False
 iostream.IOPubThread._setup_pipe_in = no_pipe

@@ -219,6 +219,8 @@ def test_a_published_kernel_runs_and_listens_on_no_port(
         pid, prefix, file = "".join(printed).split()
         assert prefix == str(site.prefix("python"))
         assert file.startswith(prefix)
+        info = client.kernel_info(reply=True, timeout=60)["content"]
+        assert "debugger" not in info.get("supported_features", []), "it would listen"
         assert listening(int(pid)) == []
     finally:
         client.stop_channels()
