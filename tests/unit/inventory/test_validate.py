@@ -72,7 +72,7 @@ def inventories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     example = top / "example"
     shutil.copytree(ROOT / "inventories/example", example)
     with (example / "group_vars/hub/releases.yml").open("a", encoding="utf-8") as file:
-        file.write("releases_specs_dir: tests/unit/inventory/specs\n")
+        file.write(f"releases_specs_dir: {HERE}/specs\n")
     good = {name: ROOT / name for name in GOOD} | {"inventories/example": example}
     return {**made, "joining": joining, **good}
 
