@@ -22,6 +22,11 @@ GOOD = (
     "tests/render/inventories/mixed",
     "tests/unit/inventory/site",
 )
+LOCKED = {
+    "inventories/example": "group_vars/hub/releases.yml",
+    "inventories/lab": "host_vars/login/ansible.yml",
+}
+"""Inventories whose releases the test locks, and where it says so."""
 SAID = re.compile(
     r"^    msg: \|-\n {8}Nothing was changed\. To correct first:\n(?P<lines>(?: {8}.*\n)+)", re.MULTILINE
 )
@@ -68,12 +73,16 @@ def inventories(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     assert database in changed_hosts
     (joining / "hosts.yml").write_text(changed_hosts.replace(database, ""), encoding="utf-8")
     (joining / "group_vars/all/slurm_cluster.yml").unlink()
-    # Its releases have no locks until a site makes them.
-    example = top / "example"
-    shutil.copytree(ROOT / "inventories/example", example)
-    with (example / "group_vars/hub/releases.yml").open("a", encoding="utf-8") as file:
-        file.write(f"releases_specs_dir: {HERE}/specs\n")
-    good = {name: ROOT / name for name in GOOD} | {"inventories/example": example}
+    # The releases of these two have no locks until a site, or the start of the lab, makes them.
+    specs = top / "specs"
+    for release in ("2026.05", "2026.11"):
+        shutil.copytree(HERE / "specs" / "2026.11", specs / release)
+    good = {name: ROOT / name for name in GOOD}
+    for name, place in LOCKED.items():
+        good[name] = top / name
+        shutil.copytree(ROOT / name, good[name])
+        with (good[name] / place).open("a", encoding="utf-8") as file:
+            file.write(f"releases_specs_dir: {specs}\n")
     return {**made, "joining": joining, **good}
 
 
