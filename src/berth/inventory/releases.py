@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PUBLISHED = "releases_published"
 _LAYERS = "releases_layers"
 _HIDDEN = "releases_hidden"
-_ABOUT = ("releases_end", _LAYERS, "releases_environments")
+_ENVIRONMENTS = "releases_environments"
+_ABOUT = ("releases_end", _LAYERS, _ENVIRONMENTS)
 _SPECS = "releases_specs_dir"
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
@@ -48,7 +49,7 @@ def published(view: View) -> Iterator[Mistake]:
             )
             yield view.mistake(path, f"there is no release {name} in {_shown(root)}", fix)
         elif installs:
-            yield from _incomplete(root, name)
+            yield from _incomplete(view, root, name)
 
 
 def about(view: View) -> Iterator[Mistake]:
@@ -89,7 +90,7 @@ def session(view: View) -> Iterator[Mistake]:
             yield view.mistake((name, key), f"{name}: {key} is not text", "Put its value in quotes")
 
 
-def _incomplete(specs: Path, name: str) -> Iterator[Mistake]:
+def _incomplete(view: View, specs: Path, name: str) -> Iterator[Mistake]:
     """Find what keeps a release from being built: a wrong spec, a lock that is not there or is of another."""
     place = _shown(specs / name / "release.yml")
     try:
@@ -97,11 +98,20 @@ def _incomplete(specs: Path, name: str) -> Iterator[Mistake]:
     except ReleaseError as error:
         yield Mistake(place, str(error), "Correct it as docs/develop/releases.md says")
         return
-    missing = [name for name in release.requests() if not release.lock_path(name).is_file()]
+    known = [item.name for item in release.environments]
+    wanted = view.mapping(_ENVIRONMENTS).get(name)
+    chosen = wanted if isinstance(wanted, list) else known
+    for stranger in (str(item) for item in chosen if item not in known):
+        near = nearest(stranger, known)
+        fix = f"Write {near}" if near else f"Write one that it has: {listed(known)}"
+        problem = f"{_ENVIRONMENTS} names {stranger}, which release {name} does not have"
+        yield view.mistake((_ENVIRONMENTS, name), problem, fix)
+    needed = [item for item in release.requests() if item not in known or item in chosen]
+    missing = [item for item in needed if not release.lock_path(item).is_file()]
     if missing:
         fix = f"Make what is missing with `berth release lock {name}`, and commit it"
         yield Mistake(place, f"there is no lock of {listed(missing)}", fix)
-    for environment in release.requests().keys() - set(missing):
+    for environment in set(needed) - set(missing):
         try:
             release.read_lock(environment)
         except ReleaseError as error:
