@@ -15,14 +15,19 @@ GROUPS: Final = {
     "release catalogue": "berth.hub.releases.cli",
 }
 
+ABOUT: Final = {
+    "env": "your own environments and their kernels",
+    "release": "pinned releases of kernels and conda",
+}
+
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run `berth GROUP COMMAND …` and exit."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="berth", description="Berth's commands.")
     groups = parser.add_subparsers(dest="group", required=True, metavar="GROUP")
-    for name in dict.fromkeys(entry.split()[0] for entry in GROUPS):
-        groups.add_parser(name, add_help=False)
+    for name, about in ABOUT.items():
+        groups.add_parser(name, add_help=False, help=about)
     group, pair = parser.parse_known_args(given[:1])[0].group, " ".join(given[:2])
     name = pair if pair in GROUPS else group
     try:

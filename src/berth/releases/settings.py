@@ -60,14 +60,18 @@ class Settings:
     user_site: bool
 
     def condarc(self) -> dict[str, object]:
-        """Give the settings of users' conda: a mirror serves the name that it mirrors."""
+        """Give the settings of users' conda: a mirror serves the name that it mirrors.
+
+        Packages are kept in the home: those beside the release's conda are nobody's to write.
+        """
         known: dict[str, dict[str, object]] = {}
         for name, url in self.channels.items():
             base, _, last = url.rstrip("/").rpartition("/")
             # conda adds the name to the address of a custom channel; another address makes a channel of many
             key, value = ("custom_channels", base) if last == name else ("custom_multichannels", [url])
             known.setdefault(key, {})[name] = value
-        return {"channels": list(self.conda_channels), **known, **self.conda_settings}
+        ours = {"channels": list(self.conda_channels), "pkgs_dirs": ["~/.conda/pkgs"]}
+        return {**ours, **known, **self.conda_settings}
 
 
 def load(place: str, scratch: Path) -> Settings:

@@ -94,6 +94,7 @@ def test_users_conda_is_told_of_the_channels_and_of_the_mirror_that_serves_them(
     path = site.prefix("conda") / ".condarc"
     assert yaml.safe_load(path.read_text(encoding="utf-8")) == {
         "channels": ["ours", "conda-forge"],
+        "pkgs_dirs": ["~/.conda/pkgs"],
         "custom_channels": {"bioconda": "https://mirror.example.org"},
         "custom_multichannels": {
             "ours": ["https://mirror.example.org/x"],
