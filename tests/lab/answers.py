@@ -102,7 +102,8 @@ class Answers:
         """None where scontrol has no JSON."""
         if self.commands.version < SCONTROL_HAS_JSON:
             return None
-        (record,) = json.loads(self.login.run(*self.commands.partition(name)))["partitions"]
+        answer = self.login.run("scontrol", "show", "partition", name, "--json")
+        (record,) = json.loads(answer)["partitions"]
         found: Facts = {key: normal(key, _at(record, path)) for key, path in _PARTITION}
         found |= dict.fromkeys(_UNTOLD)
         if "flags" in record:
