@@ -10,7 +10,7 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.browser.window import window
 from tests.lab.cluster import CLUSTER, OPEN_TYPE
-from tests.lab.machines import LOGIN, Machine
+from tests.lab.releases import newest_python
 from tests.lab.sessions import ended, session_jobs
 from tests.lab.waiting import until
 
@@ -95,9 +95,7 @@ def open_a_notebook(browser: Window) -> None:
 
 def wait_for_kernel(browser: Window) -> None:
     """Wait until the status bar says that the notebook's kernel is there and has nothing to do."""
-    # The kernel is called after the distribution's own Python.
-    major, minor = Machine(LOGIN).python("import sys; print(list(sys.version_info[:2]))")
-    browser.see(".jp-StatusBar-TextItem", f"Python {major}.{minor} | Idle", seconds=CELL_SECONDS)
+    browser.see(".jp-StatusBar-TextItem", f"{newest_python()} | Idle", seconds=CELL_SECONDS)
 
 
 def run_cell(browser: Window, code: str) -> str:

@@ -12,11 +12,21 @@ from tests.lab.machines import LOGIN, Machine
 INDEX = "/opt/berth/releases/index.json"
 
 
+def ordered() -> list[dict[str, Any]]:
+    """The releases, oldest first."""
+    releases: list[dict[str, Any]] = json.loads(Machine(LOGIN).run("cat", INDEX))["releases"]
+    return sorted(releases, key=lambda release: str(release["date"]))
+
+
+def newest_python() -> str:
+    """What the launcher calls the Python of the newest release."""
+    (name,) = [item["display_name"] for item in ordered()[-1]["environments"] if item["name"] == "python"]
+    return str(name)
+
+
 def with_conda() -> dict[str, str]:
     """Prefixes of the releases' condas by release, oldest first."""
-    releases: list[dict[str, Any]] = json.loads(Machine(LOGIN).run("cat", INDEX))["releases"]
-    ordered = sorted(releases, key=lambda release: str(release["date"]))
-    return {release["name"]: release["conda"] for release in ordered if release["conda"]}
+    return {release["name"]: release["conda"] for release in ordered() if release["conda"]}
 
 
 def two_with_conda() -> list[tuple[str, str]]:
