@@ -77,7 +77,7 @@ def test_home_follows_a_session_to_its_end_and_the_history_has_it(
     browser.see("h1", "No session is running")
     look(browser, "not-running")
     browser.open("/hub/berth/history")
-    browser.see("#berth-history", "Your session has ended")
+    browser.see("#berth-history", "It was stopped in this service.")
     tab_through(browser)
     look(browser, "history")
 
