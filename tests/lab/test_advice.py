@@ -135,7 +135,7 @@ def test_for_a_reservation_to_come_the_estimate_is_its_start(
         assert estimate["start"] == int(login.run("date", "+%s", "-d", start))
         assert estimate["shown_start"] in estimate["sentence"]
         assert "Slurm expects to start this request on" in estimate["sentence"]
-        # Without it there is room at once. Of this size an older answer may be kept: another one is asked for.
+        # Without it there is room at once. Of this size an older answer may be kept: another is asked for.
         assert estimated(alice, cores="2")["sentence"] == "Slurm would start this request at once."
         # And that is what Slurm does with such a request.
         job_id = slurm.submit("alice", f"--reservation={HELD}", script=":")
