@@ -28,6 +28,13 @@ class WheelError(Exception):
     """A wheel that cannot become a conda package."""
 
 
+class _EntryPoints(configparser.ConfigParser):
+    """Entry points: names are as they are written, capitals included."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
 @dataclass(frozen=True)
 class Wheel:
     """A wheel on disk."""
@@ -77,8 +84,7 @@ class Wheel:
 
     def entry_points(self) -> tuple[str, ...]:
         """Its commands, as `name = module:function`."""
-        parser = configparser.ConfigParser(delimiters=("=",), strict=False, interpolation=None)
-        parser.optionxform = str  # type: ignore[assignment,method-assign]  # names are as they are written
+        parser = _EntryPoints(delimiters=("=",), strict=False, interpolation=None)
         parser.read_string(self._read("entry_points.txt", missing=b"").decode())
         return tuple(
             f"{name.strip()} = {called.split('[')[0].strip()}"

@@ -146,6 +146,7 @@ def test_wrappers_and_programs_of_other_kinds_are_left_alone(kernels: Kernels) -
     assert kernels.fault(sys.executable, str(script), "-f", "{connection_file}") == ""
     own = kernels.wrapper('#!/bin/sh\nexec python3 "$1" -f "$3"\n')
     assert kernels.fault(own, str(script), "-f", "{connection_file}") == ""
+    # Of a wrapper that names no interpreter nothing is known, and nothing is guessed.
     assert kernels.fault(kernels.wrapper("exec sleep 1\n"), "-f", "{connection_file}") == ""
     python_script = kernels.wrapper(f"#!{sys.executable}\nimport my_kernel\n")
     assert kernels.fault(python_script, "-f", "{connection_file}") == ""

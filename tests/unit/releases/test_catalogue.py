@@ -180,7 +180,7 @@ def test_a_release_that_is_not_there_is_answered_with_those_that_are() -> None:
         catalogue.find(releases, "2024.04")
 
 
-NUMPY = {
+NUMPY: dict[str, Any] = {
     "name": "numpy",
     "version": "2.4.0",
     "build": "py313h1_0",
@@ -203,7 +203,7 @@ def test_the_list_of_packages_is_read_by_environment(tmp_path: Path) -> None:
     found = catalogue.load_contents(path)
 
     assert list(found.environments) == ["python", "r"]
-    assert found.environments["python"] == (catalogue.Package(**NUMPY),)  # type: ignore[arg-type]
+    assert found.environments["python"] == (catalogue.Package(**NUMPY),)
     assert found.conda is not None
     assert found.conda[0].channel == "pip"
     path.write_text(json.dumps(contents()), encoding="utf-8")

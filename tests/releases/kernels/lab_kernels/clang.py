@@ -31,7 +31,7 @@ class ClangKernel(InterpreterKernel):
 
     def __init__(self, **words: Any) -> None:
         """Prepare a place for cells."""
-        super().__init__(**words)  # type: ignore[no-untyped-call]
+        super().__init__(**words)  # type: ignore[no-untyped-call]  # ipykernel has no types there
         self.banner = f"{self.language.upper()} on {self.implementation} {self.implementation_version}"
         mime = {"c": "text/x-csrc", "c++": "text/x-c++src"}[self.language]
         self.language_info = {

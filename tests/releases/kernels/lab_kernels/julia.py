@@ -29,7 +29,7 @@ class JuliaKernel(InterpreterKernel):
 
     def __init__(self, **words: Any) -> None:
         """Prepare the interpreter."""
-        super().__init__(**words)  # type: ignore[no-untyped-call]
+        super().__init__(**words)  # type: ignore[no-untyped-call]  # ipykernel has no types there
         julia = str(Path(sys.prefix) / "bin/julia")
         self.interpreter = Interpreter([julia, "--startup-file=no", "--quiet", str(DRIVER)])
 

@@ -78,11 +78,13 @@ class InterpreterKernel(Kernel):
 
     def _publish(self, kind: str, content: dict[str, Any]) -> None:
         if not self._silent:
+            # ipykernel has no types there.
             self.send_response(self.iopub_socket, kind, content)  # type: ignore[no-untyped-call]
 
 
 def launch(kernel: type[InterpreterKernel]) -> None:
     """Start a kernel, but without ipykernel's TCP port of loopback, for what forked children print."""
+    # ipykernel has no setting for it: `berth.releases.kernels` replaces the same method in releases' Pythons.
     IOPubThread._setup_pipe_in = _no_pipe  # type: ignore[method-assign]
     IPKernelApp.launch_instance(kernel_class=kernel)
 
