@@ -29,7 +29,9 @@ def main() -> int:
     try:
         orders = assignment.read(os.environ)
         layer = settings.load(Path(sys.prefix) / "etc" / "session.json")
+        signal.pthread_sigmask(signal.SIG_BLOCK, runtime.ENDING)
         with runtime.create([layer.runtime_dir, "/tmp", "/dev/shm"]) as private:  # noqa: S108
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, runtime.ENDING)
             runtime.open_log(orders.home, private.path, orders.job_id)
             faulthandler.enable()
             _log_to_stderr()

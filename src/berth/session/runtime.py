@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,9 @@ _LOCK_SECONDS: Final = 60
 
 _LOGS_KEPT: Final = 20
 
+ENDING: Final = frozenset({signal.SIGTERM, signal.SIGALRM})
+"""Signals that end a session. They are held back while the directory is made, until it is entered."""
+
 
 @dataclass(frozen=True)
 class Runtime:
@@ -53,9 +57,11 @@ class Runtime:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Remove the directory; what cannot be removed is left to the next session."""
+        """Remove the directory, whatever signal comes; what cannot be removed is left to the next session."""
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self.lock)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def create(places: Iterable[str]) -> Runtime:

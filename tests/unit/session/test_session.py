@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
 from tests.unit.session.conftest import PATIENCE, Layer, Session, started, until
-from tests.unit.session.standin import TOKEN, Running
+from tests.unit.session.standin import TOKEN, Running, environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -257,6 +258,38 @@ def test_a_session_that_is_ended_while_it_loads_leaves_nothing(
         session.process.send_signal(signal.SIGTERM)
         assert session.process.wait(30) in {0, 143, -signal.SIGTERM}
         assert set(session.private) <= before
+
+
+SIGNALLED = """
+import importlib, os, signal, sys
+from berth.session import __main__ as session
+module, name = sys.argv[1].split(".")
+module = importlib.import_module(module)
+function = getattr(module, name)
+def signalled(*given, **named):
+    os.kill(os.getpid(), signal.SIGTERM)
+    value = function(*given, **named)
+    os.kill(os.getpid(), signal.SIGTERM)
+    return value
+setattr(module, name, signalled)
+os._exit(session.main())
+"""
+
+
+@pytest.mark.parametrize("function", ["tempfile.mkdtemp", "fcntl.flock", "shutil.rmtree", "os.close"])
+def test_a_signal_that_comes_while_the_directory_is_made_or_removed_leaves_nothing(
+    layer: Layer, hub: Running, tmp_path: Path, function: str
+) -> None:
+    before = set(layer.etc.parent.glob("berth-session-*"))
+    ended = subprocess.run(
+        [layer.python, "-I", "-c", SIGNALLED, function],
+        env=environment(hub.url, str(layer.index), str(tmp_path / "no-home")) | {"BERTH_RELEASE": "none"},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert set(layer.etc.parent.glob("berth-session-*")) == before
 
 
 def test_a_signal_that_comes_while_a_line_is_logged_ends_the_session(
