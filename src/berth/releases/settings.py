@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import sys
-import tarfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -77,12 +77,12 @@ class Settings:
 def load(place: str, scratch: Path) -> Settings:
     """Read the settings from a file, or from standard input for `-`; raises ReleaseError.
 
-    Specs that come along (`specs`, a tar archive in base64) are unpacked into `scratch`.
+    Specs that come along (`specs`, a zip archive in base64) are unpacked into `scratch`.
     """
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
         return _settings(json.loads(text), scratch)
-    except (OSError, ValueError, tarfile.TarError) as error:
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ReleaseError(f"the settings {place} cannot be read: {error}") from error
     except FieldError as error:
         raise ReleaseError(f"the settings {place} are not valid: {error}") from error
@@ -116,8 +116,8 @@ def _specs(item: Mapping[str, object], scratch: Path) -> Path:
     if "specs_dir" in item:
         return Path(fields.absolute(item["specs_dir"], "specs_dir"))
     packed = base64.b64decode(fields.text(item.get("specs"), "specs"), validate=True)
-    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
-        archive.extractall(scratch, filter="data")
+    with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+        archive.extractall(scratch)  # never outside of it: zipfile drops `..`, drives and leading slashes
     return scratch
 
 

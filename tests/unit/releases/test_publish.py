@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import io
 import json
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -269,6 +273,33 @@ def test_settings_come_with_the_specs_as_the_role_packs_them(site: Site) -> None
     assert answer["changed"]
     assert answer["report"][1].startswith(NAME)
     assert [release.name for release in catalogue.load(site.root / "index.json")] == [NAME]
+
+
+def test_specs_that_would_leave_their_directory_or_are_no_archive_are_refused(
+    site: Site, tmp_path: Path
+) -> None:
+    settings = json.loads(site.settings_file().read_text(encoding="utf-8"))
+    del settings["specs_dir"]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("../outside", "")
+        archive.writestr("/outside", "")
+    for packed in (buffer.getvalue(), b"no archive"):
+        path = site.settings_file()
+        document = {**settings, "specs": base64.b64encode(packed).decode()}
+        path.write_text(json.dumps(document), encoding="utf-8")
+        done = subprocess.run(
+            site.command("build", "--settings", str(path)),
+            env={**ENVIRONMENT, "TMPDIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert not Path("/outside").exists()
+    assert not (tmp_path / "outside").exists()
 
 
 def test_settings_that_speak_of_a_release_that_is_not_published_are_refused(site: Site) -> None:
