@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 import uuid
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import websocket
 
 from tests.lab.machines import lab
+from tests.lab.waiting import TooLateError
 
 if TYPE_CHECKING:
     from tests.lab.visitor import Visitor
@@ -31,6 +33,15 @@ def connect(visitor: Visitor, path: str) -> websocket.WebSocket:
         sslopt={"context": visitor.context},
         http_no_proxy=["127.0.0.1"],
     )
+
+
+def receive(socket: websocket.WebSocket, deadline: float, what: str) -> Any:
+    """The next message; the server's pings, which never end, are none. Raises TooLateError."""
+    while (left := deadline - time.monotonic()) > 0:
+        socket.settimeout(min(1.0, left))
+        with contextlib.suppress(websocket.WebSocketTimeoutException):
+            return json.loads(socket.recv())
+    raise TooLateError(what)
 
 
 class Kernel:
@@ -66,8 +77,7 @@ class Kernel:
         sent = self._send(code)
         printed, deadline = "", time.monotonic() + seconds
         while True:
-            self.socket.settimeout(max(0.1, deadline - time.monotonic()))
-            message = json.loads(self.socket.recv())
+            message = receive(self.socket, deadline, f"no answer of the kernel within {seconds:g} s: {code}")
             if message["parent_header"].get("msg_id") != sent:
                 continue
             content, kind = message["content"], message["msg_type"]
@@ -133,8 +143,8 @@ class Terminal:
         self.socket.send(json.dumps(["stdin", f"{typed}; {command}; {typed}\r"]))
         seen, deadline = "", time.monotonic() + seconds
         while seen.count(mark) < 2:
-            self.socket.settimeout(max(0.1, deadline - time.monotonic()))
-            kind, *content = json.loads(self.socket.recv())
+            late = f"not done in the terminal within {seconds:g} s: {command}; it shows {seen!r}"
+            kind, *content = receive(self.socket, deadline, late)
             if kind == "stdout":
                 seen += content[0]
         return seen.split(mark)[1].strip()

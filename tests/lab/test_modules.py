@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.cluster import COURSE, COURSE_NODE, PARTITION
+from tests.lab.cluster import COURSE, COURSE_NODE, OPEN_NODE, OPEN_TYPE, PARTITION
 from tests.lab.machines import Machine
 from tests.lab.notebook import Kernel, Terminal
 from tests.lab.sessions import Session, running
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
-OTHER_NODE = "gpu1"
-KINDS = {"lmod": OTHER_NODE, "environment-modules": COURSE_NODE.name}
+KINDS = {"lmod": OPEN_NODE.name, "environment-modules": COURSE_NODE.name}
 """The packages conflict, as they do on real nodes: each gets a node."""
 PLACES = {"lmod": "/etc/lmod/modules", "environment-modules": "/etc/environment-modules/modules"}
 SAYS = {"lmod": "Lua", "environment-modules": "Modules Release"}
@@ -36,7 +35,9 @@ TERMINAL_SECONDS = 60.0
 def on(kind: str, slurm: Slurm, alice: Visitor) -> Iterator[Session]:
     """A session of alice's on the node with that kind of modules."""
     course = KINDS[kind] == COURSE_NODE.name
-    options = {"reservation": COURSE, "account": "proj_b"} if course else {"account": "proj_a"}
+    # A GPU of the node's own type brings the session there.
+    own = {"account": "proj_a", "gpus": f"{OPEN_TYPE}:1"}
+    options = {"reservation": COURSE, "account": "proj_b"} if course else own
     with running(slurm, alice, **options) as session:
         assert session.node.name == KINDS[kind]
         yield session
@@ -59,7 +60,7 @@ def kind(request: pytest.FixtureRequest) -> Iterator[str]:
 def areas() -> Iterator[None]:
     """The work and scratch areas of alice's on the shared volume."""
     places = "/home/work/proj_a/alice /home/work/proj_b/alice /home/scratch/alice"
-    node = Machine(OTHER_NODE)
+    node = Machine(OPEN_NODE.name)
     node.shell(f"mkdir -p {places} && chown alice: {places}")
     yield
     node.shell("rm -rf /home/work /home/scratch; cd /home/alice; rm -f work work-proj_a work-proj_b scratch")
@@ -84,7 +85,8 @@ def test_the_node_has_that_kind(kind: str, terminal: Terminal) -> None:
 
 
 def test_a_terminal_loads_and_unloads_modules(terminal: Terminal) -> None:
-    assert "berth-lab" in terminal.run("module avail 2>&1", TERMINAL_SECONDS)
+    # Through a pipe: Debian 12's Lmod pages what it writes to a terminal.
+    assert "berth-lab" in terminal.run("module avail 2>&1 | cat", TERMINAL_SECONDS)
     command = (
         "module load berth-lab && echo $BERTH_LAB_MODULE; module unload berth-lab; echo [$BERTH_LAB_MODULE]"
     )
@@ -147,9 +149,10 @@ def test_slurm_s_commands_work_as_on_a_login_node(session: Session, terminal: Te
     assert str(session.job_id) in terminal.run("squeue --me --noheader --format=%i")
     asked = f"-p {PARTITION} -A proj_a --mem=50M --time=1"
     # A step inside the session's own job would run here; a job of its own asks Slurm for the memory.
-    script = "echo $SLURM_JOB_ID $SLURM_MEM_PER_NODE"
-    number, memory = terminal.run(f"srun --quiet {asked} bash -c '{script}'", TERMINAL_SECONDS).split()[-2:]
-    assert (int(number) != session.job_id, memory) == (True, "50")
+    printed = terminal.run(f"srun --quiet {asked} bash -c 'echo $SLURM_JOB_ID'", TERMINAL_SECONDS)
+    own = int(printed.split()[-1])
+    assert own != session.job_id
+    assert slurm.job(own)["MinMemoryNode"] == "50M"
     submitted = int(terminal.run(f"sbatch --parsable {asked} --output=/dev/null --wrap=true").split()[-1])
     slurm.wait_for(submitted, "COMPLETED")
     assert slurm.job(submitted)["MinMemoryNode"] == "50M"
