@@ -111,10 +111,12 @@ def _build(options: argparse.Namespace) -> int:
         outcome = apply.apply(wanted, check=options.check)
     if options.json:
         table = report.table(list(report.rows(wanted.root))).splitlines()
-        _say(json.dumps({**vars(outcome), "report": table}))
+        _say(json.dumps({**vars(outcome), "report": [*table, *outcome.notes]}))
         return 0
     for prefix in outcome.built:
         _say(f"{'would build' if options.check else 'built'} {prefix}")
+    for note in outcome.notes:
+        _say(note)
     _say("changed" if outcome.changed else "unchanged")
     return 0
 
