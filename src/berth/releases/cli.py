@@ -96,6 +96,9 @@ def _lock(options: argparse.Namespace) -> int:
         raise ReleaseError(f"--channel is written as NAME=URL, found {wrong[0]}")
     try:
         virtual = dict(spec.virtual_package(entry) for entry in options.virtual)
+        for name, _, address in pairs:
+            fields.public(address, f"--channel {name}")
+        fields.public(options.pip_index, "--pip-index")
     except fields.FieldError as error:
         raise ReleaseError(str(error)) from error
     channels = {name: address for name, _, address in pairs}
