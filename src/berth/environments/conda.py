@@ -8,10 +8,12 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
-from berth.environments.context import OwnError
+from berth.environments.context import NO_ROOM, OwnError, out_of_room
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,14 +58,20 @@ def create(base: Path, prefix: Path, channels: Sequence[str], packages: Sequence
     if asked:
         asked.append("--override-channels")
     command = ["create", "--yes", "--prefix", str(prefix), *asked, "--", *packages]
-    if _run([str(base / "bin" / "conda"), *command]) != 0:
-        raise OwnError("conda could not make the environment, its message is above; nothing of it is left")
+    code, full = _run([str(base / "bin" / "conda"), *command])
+    if code != 0:
+        raise OwnError(
+            NO_ROOM
+            if full
+            else "conda could not make the environment, its message is above; nothing of it is left"
+        )
 
 
 def remove(base: Path, prefix: Path) -> None:
     """Remove an environment with everything in it; raises OwnError when conda does not."""
     command = ["remove", "--yes", "--all", "--prefix", str(prefix)]
-    if _run([str(base / "bin" / "conda"), *command]) != 0 or prefix.exists():
+    code, _ = _run([str(base / "bin" / "conda"), *command])
+    if code != 0 or prefix.exists():
         raise OwnError(f"conda could not remove {prefix}, its message is above")
 
 
@@ -75,11 +83,17 @@ def discard(base: Path, prefix: Path) -> None:
     shutil.rmtree(prefix, ignore_errors=True)
 
 
-def _run(command: Sequence[str]) -> int:
-    """Run conda on the terminal; whatever interrupts it, conda has ended before that is raised."""
-    process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL)
+def _run(command: Sequence[str]) -> tuple[int, bool]:
+    """Run conda on the terminal; whatever interrupts it, conda has ended before that is raised.
+
+    Gives its status, and whether it spoke of a full disk: once it has undone its work, there is room again.
+    """
+    process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    full = threading.Event()
+    reader = threading.Thread(target=_pass_on, args=(process.stderr, full), daemon=True)
+    reader.start()
     try:
-        return process.wait()
+        code = process.wait()
     except BaseException:
         # Ctrl-C has reached conda, too; what ends only this process has not.
         for number in (None, signal.SIGINT, signal.SIGKILL):
@@ -89,3 +103,15 @@ def _run(command: Sequence[str]) -> int:
                 process.wait(_END_SECONDS)
                 break
         raise
+    finally:
+        reader.join(_END_SECONDS)  # what conda started may live on, and hold the pipe
+    return code, full.is_set()
+
+
+def _pass_on(errors: IO[bytes], full: threading.Event) -> None:
+    for line in errors:
+        text = line.decode(errors="replace")
+        sys.stderr.write(text)
+        sys.stderr.flush()
+        if out_of_room(text):
+            full.set()

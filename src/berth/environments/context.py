@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.environments.faults import Releases
 from berth.releases import catalogue
@@ -13,8 +14,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+NO_ROOM: Final = (
+    "there is no space left, or your quota is used up, and nothing of the environment is left; make room and "
+    "create it again. `conda clean --all` removes packages that conda keeps in your home"
+)
+# As Python, conda, libmamba and SQLite say it; the numbers are Linux's, in every language.
+_FULL: Final = re.compile(
+    r"\[Errno (?:28|122)\]|No space left on device|Disk quota exceeded|disk is full", re.IGNORECASE
+)
+
+
 class OwnError(Exception):
     """What was asked for cannot be done; the text is a sentence for the user."""
+
+
+def out_of_room(said: str) -> bool:
+    """Say whether a message is about a disk that is full, or a quota that is used up."""
+    return _FULL.search(said) is not None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from berth.environments import conda, own, probe
-from berth.environments.context import OwnError
+from berth.environments.context import NO_ROOM, OwnError, out_of_room
 from berth.session.lock import HeldError, HomeLock
 
 if TYPE_CHECKING:
@@ -59,14 +59,21 @@ def create(context: Context, order: Order) -> Path:
     except HeldError as held:
         raise OwnError(f"{order.name} is being made right now, by {held}") from held
     except OSError as error:
+        if out_of_room(str(error)):
+            raise OwnError(NO_ROOM) from error
         raise OwnError(f"your home cannot be written: {error}") from error
+    except OwnError as error:
+        said = str(error)
+        raise OwnError(f"{said}\n{NO_ROOM}" if out_of_room(said) else said) from error
 
 
 def _create(context: Context, base: Path, order: Order, unfinished: Path) -> Path:
     prefix = conda.directory(base) / order.name
     kernel = own.directory(context.home) / order.name
     if unfinished.exists():  # cut off, by the end of a session perhaps: it never was an environment
-        conda.discard(base, Path(unfinished.read_text(encoding="utf-8")))
+        left = Path(unfinished.read_text(encoding="utf-8"))
+        if left.is_absolute() and left.name == order.name:  # a full disk may have left an empty mark
+            conda.discard(base, left)
     for place, what in ((prefix, "an environment"), (kernel, "a kernel")):
         if place.exists() or place.is_symlink():
             raise OwnError(
@@ -75,13 +82,13 @@ def _create(context: Context, base: Path, order: Order, unfinished: Path) -> Pat
             )
     for module in order.modules:
         _check_module(module)
-    unfinished.write_text(str(prefix), encoding="utf-8")
     try:
+        unfinished.write_text(str(prefix), encoding="utf-8")
         conda.create(base, prefix, order.channels, ["ipykernel", *order.packages])
         _install_kernel(prefix, kernel, order)
     except BaseException:
         conda.discard(base, prefix)  # if this is cut off, too, the next `create` does it
-        unfinished.unlink()
+        unfinished.unlink(missing_ok=True)
         raise
     unfinished.unlink()
     return prefix

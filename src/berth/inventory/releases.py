@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.inventory.mistakes import Mistake, listed, nearest
-from berth.releases import spec
+from berth.releases import fields, spec
 from berth.releases.errors import ReleaseError
+from berth.releases.fields import FieldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,8 @@ _HIDDEN = "releases_hidden"
 _ENVIRONMENTS = "releases_environments"
 _ABOUT = ("releases_end", _LAYERS, _ENVIRONMENTS)
 _SPECS = "releases_specs_dir"
+_CHANNELS = "releases_channels"
+_INDEX = "releases_pip_index"
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 
@@ -67,6 +70,18 @@ def about(view: View) -> Iterator[Mistake]:
         if not isinstance(layer, str) or _NAME.fullmatch(layer) is None:
             problem = f"{_LAYERS}: {layer!r} is not the name of a layer"
             yield view.mistake((_LAYERS, release), problem, 'Write it in quotes, such as "4.6-1"')
+
+
+def addresses(view: View) -> Iterator[Mistake]:
+    """Find addresses with a password or a token, which are not repeated here."""
+    channels = view.mapping(_CHANNELS)
+    found = [((_CHANNELS, name), f"{_CHANNELS}: {name}", channels[name]) for name in channels]
+    for path, where, address in (*found, ((_INDEX,), _INDEX, view.value(_INDEX))):
+        try:
+            fields.public(str(address), where)
+        except FieldError:
+            fix = "Name it in the file of RATTLER_AUTH_FILE or NETRC, as docs/operate/releases.md says"
+            yield view.mistake(path, f"{where} holds a password or token, which users could read", fix)
 
 
 def session(view: View) -> Iterator[Mistake]:

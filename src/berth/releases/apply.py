@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What happened, or with a check would happen: prefixes that were built, and whether anything changed."""
+    """What happened, or with a check would happen: prefixes that were built, and whether anything changed.
+
+    `notes` are sentences that people should read.
+    """
 
     built: tuple[str, ...]
     changed: bool
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def apply(settings: Settings, *, check: bool) -> Outcome:
                 if not manifest.finished(prefix):
                     build(locked, prefix, settings, store)
         changed = publish(settings, [plan.done() for plan in plans], store.new)
-    return Outcome(missing, bool(missing) or changed)
+    return Outcome(missing, bool(missing) or changed, store.notes())
 
 
 def _plans(settings: Settings) -> list[_Plan]:

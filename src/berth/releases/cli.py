@@ -96,6 +96,9 @@ def _lock(options: argparse.Namespace) -> int:
         raise ReleaseError(f"--channel is written as NAME=URL, found {wrong[0]}")
     try:
         virtual = dict(spec.virtual_package(entry) for entry in options.virtual)
+        for name, _, address in pairs:
+            fields.public(address, f"--channel {name}")
+        fields.public(options.pip_index, "--pip-index")
     except fields.FieldError as error:
         raise ReleaseError(str(error)) from error
     channels = {name: address for name, _, address in pairs}
@@ -111,10 +114,12 @@ def _build(options: argparse.Namespace) -> int:
         outcome = apply.apply(wanted, check=options.check)
     if options.json:
         table = report.table(list(report.rows(wanted.root))).splitlines()
-        _say(json.dumps({**vars(outcome), "report": table}))
+        _say(json.dumps({**vars(outcome), "report": [*table, *outcome.notes]}))
         return 0
     for prefix in outcome.built:
         _say(f"{'would build' if options.check else 'built'} {prefix}")
+    for note in outcome.notes:
+        _say(note)
     _say("changed" if outcome.changed else "unchanged")
     return 0
 

@@ -48,13 +48,21 @@ def solve(
                 specs=[rattler.MatchSpec(spec) for spec in specs],
                 platforms=[PLATFORM, "noarch"],
                 virtual_packages=list(_virtual(virtual)),
-                gateway=rattler.Gateway(cache_dir=cache / "repodata"),
+                gateway=rattler.Gateway(cache_dir=cache / "repodata", client=_client()),
             )
         )
     except (SolverError, GatewayError, InvalidMatchSpecError) as error:
         raise ReleaseError(f"cannot be solved: {error}") from error
     packages = [_locked(record, bases[record.channel.rstrip("/")]) for record in found]
     return tuple(sorted(packages, key=lambda package: package.name))
+
+
+def _client() -> rattler.Client:
+    """Give the client that knows the passwords of channels: of `RATTLER_AUTH_FILE`, and never of an address.
+
+    It asks through the proxy that the environment names.
+    """
+    return rattler.Client.default_client()
 
 
 def _virtual(versions: Mapping[str, str]) -> Iterator[rattler.GenericVirtualPackage]:
@@ -123,6 +131,7 @@ async def _install(lock: Lock, prefix: Path, channels: Mapping[str, str], cache:
         records,
         prefix,
         package_cache=packages,
+        client=_client(),
         config=rattler.Config.from_toml(_CONFIG),
         execute_link_scripts=True,
         platform=rattler.Subdir(PLATFORM),

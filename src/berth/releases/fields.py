@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 """Names of releases, environments, layers, kernels and channels: each is a file's name somewhere."""
 
+# What stands before the host, and the token that conda knows in a path; files of this machine have neither.
+_SECRET: Final = re.compile(
+    r"(?<![a-z0-9+])(?!file:)[a-z0-9+]+://(?:[^/\s]*@|\S*?/t/[^/\s]+/)", re.IGNORECASE
+)
+
 
 class FieldError(Exception):
     """A document does not say what it must; the text names the place."""
@@ -56,6 +61,16 @@ def maybe_empty(value: object, where: str) -> str:
 def texts(value: object, where: str) -> tuple[str, ...]:
     """Give a list of such texts."""
     return tuple(text(entry, place) for entry, place in items(value, where))
+
+
+def public(value: str, where: str) -> str:
+    """Give text that holds no address with a password or token: such text stands where everybody reads it."""
+    if _SECRET.search(value):
+        raise FieldError(
+            f"{where} holds a password or token, which everybody could read: name it in the file of "
+            "RATTLER_AUTH_FILE or NETRC instead (docs/operate/releases.md)"
+        )
+    return value
 
 
 def name(value: object, where: str) -> str:

@@ -104,8 +104,11 @@ def _settings(document: object, scratch: Path) -> Settings:
         layers_dir=Path(fields.absolute(item["layers_dir"], "layers_dir")),
         specs_dir=_specs(item, scratch),
         releases=tuple(_wanted(name, name in hidden, by_name) for name in published),
-        channels={fields.name(name, "channels"): fields.text(url, name) for name, url in channels.items()},
-        pip_index=fields.maybe_empty(item["pip_index"], "pip_index"),
+        channels={
+            fields.name(name, "channels"): fields.public(fields.text(url, name), f"channels.{name}")
+            for name, url in channels.items()
+        },
+        pip_index=fields.public(fields.maybe_empty(item["pip_index"], "pip_index"), "pip_index"),
         conda_channels=fields.texts(item["conda_channels"], "conda_channels"),
         conda_settings=_mapping(item["conda_settings"], "conda_settings"),
         user_site=fields.truth(item["user_site"], "user_site"),

@@ -117,7 +117,7 @@ def _release(directory: Path, document: object) -> ReleaseSpec:
         date=fields.date(str(item["date"]), f"{where}: date"),
         layer=fields.name(item["layer"], f"{where}: layer"),
         channels=channels,
-        conda=fields.texts(item.get("conda", []), f"{where}: conda"),
+        conda=_requests(item.get("conda", []), f"{where}: conda"),
         virtual=VIRTUAL | _virtual(item.get("virtual_packages", {}), f"{where}: virtual_packages"),
         environments=loaded,
     )
@@ -149,7 +149,7 @@ def _environment(directory: Path, name: str) -> EnvironmentSpec:
     logo = fields.maybe_empty(item.get("logo", ""), f"{where}: logo")
     if logo and not (directory / fields.name(logo, f"{where}: logo")).is_file():
         raise FieldError(f"{where}: there is no file {logo} beside it for its logo")
-    asked = fields.texts(item["conda"], f"{where}: conda")
+    asked = _requests(item["conda"], f"{where}: conda")
     if not asked:
         raise FieldError(f"{where}: conda must name at least one package")
     return EnvironmentSpec(
@@ -158,11 +158,17 @@ def _environment(directory: Path, name: str) -> EnvironmentSpec:
         language=fields.text(item["language"], f"{where}: language"),
         kernel=fields.name(item["kernel"], f"{where}: kernel"),
         conda=asked,
-        pip=fields.texts(item.get("pip", []), f"{where}: pip"),
+        pip=_requests(item.get("pip", []), f"{where}: pip"),
         packages=fields.texts(item.get("packages", []), f"{where}: packages"),
         modules=fields.texts(item.get("modules", []), f"{where}: modules"),
         logo=logo,
     )
+
+
+def _requests(value: object, where: str) -> tuple[str, ...]:
+    """Give packages that are asked for; they stand in the lock and in the environment."""
+    found = fields.texts(value, where)
+    return tuple(fields.public(entry, f"{where}[{number}]") for number, entry in enumerate(found))
 
 
 def _document(path: Path) -> Any:  # noqa: ANN401 - decoded YAML

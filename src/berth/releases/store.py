@@ -8,7 +8,7 @@ import fcntl
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.releases import manifest
 
@@ -17,10 +17,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Store:
-    """`<root>/.packages`: conda's and uv's caches, `files` for what was made while building, and `new`.
+# Between file systems, or directories with a quota of their own; where there are none; so many already.
+_NO_LINK: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 
-    In `new` is written what is then renamed to its place: what an interrupted run leaves is there.
+
+class Store:
+    """`<root>/.packages`: conda's and uv's caches, and `files` for what was made while building.
+
+    In `<root>/.new` is written what is then renamed to its place: what an interrupted run leaves is there.
+    `.packages` may be another file system than the releases, whose files are copies then: see `notes`.
     """
 
     def __init__(self, root: Path) -> None:
@@ -30,7 +35,8 @@ class Store:
         self.conda = self.place / "conda"
         self.uv = self.place / "uv"
         self.files = self.place / "files"
-        self.new = self.place / "new"
+        self.new = root / ".new"
+        self._without_links: OSError | None = None
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -69,9 +75,18 @@ class Store:
             else:
                 os.link(target, place)
         except OSError as error:
-            if error.errno not in {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP}:
+            if error.errno not in _NO_LINK:
                 raise
-            # So many links already, or a file system without any: the file stands for itself.
+            # The file stands for itself, as the copies do that py-rattler and uv make then.
+            if error.errno != errno.EMLINK:  # that is about one file
+                self._without_links = error
+
+    def notes(self) -> tuple[str, ...]:
+        """Say, if it was so, that files could not be shared."""
+        if self._without_links is None:
+            return ()
+        said = f"no hard links between packages and environments ({self._without_links.strerror})"
+        return (f"{self.root}: {said}: environments hold copies, which take their full size each",)
 
     def prune(self) -> None:
         """Remove what no release uses any more, and what interrupted downloads left behind."""

@@ -1,8 +1,9 @@
 """A lock in the home: one process at a time on all nodes, whatever file system the home is on.
 
 flock where the file system has it: the kernel gives it back when the last process that inherited it is
-gone. Where it has none (some network file systems refuse it), a directory: mkdir is atomic everywhere.
-Its owner touches it; one that is not touched any more, or whose process is gone, is taken over.
+gone. Where it has none (some network file systems refuse it), numbered directories: mkdir is atomic
+everywhere, and the highest number has the lock. Its owner touches it; one that is not touched any more, or
+whose process is gone, is followed by the next number.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import socket
 import tempfile
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
@@ -29,6 +30,10 @@ STALE_SECONDS: Final = 300.0
 """Beats that may be missed: file servers and nodes do hang for minutes."""
 
 _NO_FLOCK: Final = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO})
+
+_GIVEN_BACK: Final = "given-back"
+_KEPT: Final = 4
+"""Numbers that stay: a listing that is read while numbers come and go must not miss them all."""
 
 
 class HeldError(Exception):
@@ -48,7 +53,7 @@ class HomeLock:
         """Take the lock at `path`, whose directory is made where it is missing."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = path
-        self._directory = path.with_name(f"{path.name}.d")
+        self._numbers = path.with_name(f"{path.name}.d")
         self._ended = threading.Event()
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -72,47 +77,61 @@ class HomeLock:
         self.inherited = (self._descriptor,)
 
     def _take_directory(self) -> None:
+        """Take the number after the last one, once that one is given back or its owner is gone.
+
+        Of those who see the same last one, mkdir lets a single one have the next. Numbers only grow: who
+        looked long ago makes one that is not the last any more, sees that, and gives up.
+        """
+        self._numbers.mkdir(mode=0o700, exist_ok=True)
         while True:
-            try:
-                self._directory.mkdir(mode=0o700)
-            except FileExistsError:
-                if not self._clear_stale():
-                    raise HeldError(_told(_read(self._directory / "owner"))) from None
-            else:
-                break
-        (self._directory / "owner").write_bytes(_owner())
+            last = self._last()
+            if last and self._in_use(self._numbers / str(last)):
+                raise HeldError(_told(_read(self._numbers / str(last) / "owner")))
+            self._held = self._numbers / str(last + 1)
+            with contextlib.suppress(FileExistsError):
+                self._held.mkdir(mode=0o700)
+                if self._last() == last + 1:
+                    break
+                shutil.rmtree(self._held, ignore_errors=True)
+        try:
+            (self._held / "owner").write_bytes(_owner())
+        except BaseException:  # the disk is full, perhaps: nobody shall wait for what has no owner
+            shutil.rmtree(self._held, ignore_errors=True)
+            raise
+        for old in [number for number in self._list() if number <= last + 1 - _KEPT]:
+            shutil.rmtree(self._numbers / str(old), ignore_errors=True)
         threading.Thread(target=self._beat, daemon=True).start()
 
-    def _clear_stale(self) -> bool:
-        """Remove a lock whose owner is gone; say whether it is worth another attempt."""
+    def _list(self) -> list[int]:
+        return [int(place.name) for place in self._numbers.iterdir() if place.name.isdecimal()]
+
+    def _last(self) -> int:
+        return max(self._list(), default=0)
+
+    def _in_use(self, place: Path) -> bool:
+        """Say whether a number has an owner who lives; one without an owner is being taken."""
         try:
-            found = self._directory.stat()
-        except FileNotFoundError:
-            return True
-        owner = _parsed(_read(self._directory / "owner"))
-        here = owner.get("host") == socket.gethostname()
-        quiet = _now_at(self._path.parent) - found.st_mtime
-        if not (here and not _runs(owner)) and quiet < STALE_SECONDS:
+            touched = place.stat().st_mtime
+        except FileNotFoundError:  # there is a higher one by now
             return False
-        # Several may find it stale: each renames away what is there, and puts back what it did not look at.
-        gone = Path(tempfile.mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))
-        with contextlib.suppress(OSError):
-            self._directory.rename(gone)
-            if gone.stat().st_ino != found.st_ino:
-                gone.rename(self._directory)
-        shutil.rmtree(gone, ignore_errors=True)
-        return True
+        if (place / _GIVEN_BACK).exists():
+            return False
+        owner = _parsed(_read(place / "owner"))
+        if owner.get("host") == socket.gethostname() and not _runs(owner):
+            return False
+        return _now_at(self._path.parent) - touched < STALE_SECONDS
 
     def _beat(self) -> None:
         while not self._ended.wait(HEARTBEAT_SECONDS):
             with contextlib.suppress(OSError):
-                os.utime(self._directory)
+                os.utime(self._held)
 
     def release(self) -> None:
         """Give the lock back; children that inherited it keep it until they end."""
         self._ended.set()
         if not self.inherited:
-            shutil.rmtree(self._directory, ignore_errors=True)
+            with contextlib.suppress(OSError):  # of a rename, which needs no space on the disk
+                (self._held / "owner").rename(self._held / _GIVEN_BACK)
         os.close(self._descriptor)
 
     def __enter__(self) -> Self:
@@ -134,7 +153,9 @@ def _owner() -> bytes:
 
 def _started(pid: int) -> str:
     with contextlib.suppress(OSError), open(f"/proc/{pid}/stat", encoding="utf-8") as file:  # noqa: PTH123
-        return file.read().rpartition(")")[2].split()[19]
+        fields = file.read().rpartition(")")[2].split()
+        # One that waits for its parent only has nothing any more.
+        return fields[19] if fields[0] not in {"Z", "X"} else ""
     return ""
 
 

@@ -46,9 +46,10 @@ class Berth:
         script = "import os, sys; sys.path.insert(0, os.environ['BERTH_SRC'])\n"
         return [sys.executable, "-I", "-c", f"{script}from berth.__main__ import main; main()", "env"]
 
-    def run(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, cwd: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.command, *arguments],
+            cwd=cwd or self.home,
             env={**self.environ, **more},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from berth.environments import own
+from berth.environments import context, own
 from berth.environments.faults import Releases, fault, warning
 
 LAUNCH = ["-m", "ipykernel_launcher", "-f", "{connection_file}"]
@@ -197,3 +197,18 @@ def test_all_kernels_are_found_and_what_is_none_is_not(kernels: Kernels) -> None
     (own.directory(kernels.home) / ".berth-half").mkdir()
     (own.directory(kernels.home) / ".berth-half" / "kernel.json").touch()
     assert [kernel.name for kernel in own.find(kernels.home)] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("said", "full"),
+    [
+        ("OSError: [Errno 122] Disk quota exceeded: '/home/alice/.conda'", True),
+        ("[Errno 28] Auf dem Gerät ist kein Speicherplatz mehr verfügbar", True),
+        ("critical libmamba filesystem error: cannot copy: No space left on device", True),
+        ("sqlite3.OperationalError: database or disk is full", True),
+        ("PackagesNotFoundError: [Errno 2] no-such-package", False),
+        ("[Errno 280] something else", False),
+    ],
+)
+def test_a_used_up_quota_is_told_from_other_failures(said: str, full: bool) -> None:  # noqa: FBT001
+    assert context.out_of_room(said) is full

@@ -112,6 +112,21 @@ def test_a_site_with_slurm_needs_neither_a_database_nor_the_cluster_s_variables(
     assert [line for line in mistakes if "slurm_controller" in line]
 
 
+@pytest.mark.parametrize(
+    "address", ["https://berth:s3cr3t@m.example.org/x", "https://m.example.org/t/s3cr3t/x"]
+)
+def test_an_address_of_packages_with_a_secret_is_told_without_it(address: str) -> None:
+    values = {"releases_channels": {"conda-forge": address}, "releases_pip_index": address}
+    found = said(releases.addresses(view(**values)))
+    assert [line.partition(" holds a password")[0].rpartition(": releases")[2] for line in found] == [
+        "_channels: conda-forge",
+        "_pip_index",
+    ]
+    assert "s3cr3t" not in str(found)
+    clean = {"releases_channels": {"conda-forge": "https://m.example.org/@x/t"}, "releases_pip_index": ""}
+    assert said(releases.addresses(view(**clean))) == []
+
+
 RELEASE = "{date: 2026-11-16, layer: 4.6-1, channels: [conda-forge], environments: [r]}"
 
 

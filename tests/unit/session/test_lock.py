@@ -45,6 +45,56 @@ while time.monotonic() < until:
 print(held)
 """
 
+# Rounds in which three processes find the lock of one that died with it. One of the three dies with it, too.
+HEIRS = """
+import errno, fcntl, os, sys, time
+from pathlib import Path
+from berth.session.lock import HeldError, HomeLock
+place, rounds = Path(sys.argv[1]), int(sys.argv[2])
+def refuse(*_): raise OSError(errno.ENOLCK, "no locks")
+fcntl.flock = refuse
+def die_with_it():
+    HomeLock(place / "lock")
+    os._exit(0)
+def inherit(start, dies):
+    while time.monotonic() < start:
+        pass
+    until = start + 30
+    while time.monotonic() < until:
+        try:
+            lock = HomeLock(place / "lock")
+        except HeldError:
+            time.sleep(0.0005)
+            continue
+        try:
+            (place / "inside").touch(exist_ok=False)
+        except FileExistsError:
+            os._exit(3)
+        time.sleep(0.0005)
+        (place / "inside").unlink()
+        if not dies:
+            lock.release()
+        os._exit(0)
+    os._exit(4)
+def child(work, *arguments):
+    pid = os.fork()
+    if pid == 0:
+        try:
+            work(*arguments)
+        finally:
+            sys.excepthook(*sys.exc_info())
+            os._exit(5)
+    return pid
+for number in range(rounds):
+    os.waitpid(child(die_with_it), 0)
+    start = time.monotonic() + 0.01
+    heirs = [child(inherit, start, index == number % 4) for index in range(3)]
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in heirs]
+    if codes != [0, 0, 0]:
+        sys.exit(f"round {number}: {codes} (3: two were inside, 4: it was never had)")
+print(rounds)
+"""
+
 
 @pytest.fixture
 def without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +115,19 @@ def test_of_processes_that_race_one_at_a_time_is_inside(tmp_path: Path, kind: st
     ended = [racer.communicate(timeout=60) for racer in racers]
     assert [racer.returncode for racer in racers] == [0] * 4, ended
     assert sum(int(out) for out, _ in ended) > 10
+
+
+@pytest.mark.slow
+def test_of_three_that_find_the_lock_of_a_dead_one_never_two_have_it_at_once(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HEIRS, str(tmp_path), "500"],
+        env=SOURCES,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "500\n"), done.stderr
 
 
 def test_a_second_holder_is_refused_with_the_first_one_s_name(tmp_path: Path) -> None:
@@ -100,8 +163,9 @@ def test_a_child_keeps_the_lock_that_it_inherited(tmp_path: Path) -> None:
 def left_behind(path: Path, **changed: object) -> None:
     """A lock without flock whose owner did not give it back."""
     owner = {"host": socket.gethostname(), "pid": 2**22 + 1, "started": "1", "since": 0, **changed}
-    directory = path.with_name(f"{path.name}.d")
-    directory.mkdir()
+    numbers = path.with_name(f"{path.name}.d")
+    directory = numbers / str(1 + len(list(numbers.glob("*"))))
+    directory.mkdir(parents=True)
     (directory / "owner").write_text(json.dumps(owner), encoding="utf-8")
 
 
@@ -112,7 +176,40 @@ def test_a_lock_whose_process_is_gone_is_taken_over_at_once(tmp_path: Path) -> N
     # The number was given to another process meanwhile: that one started at another time.
     left_behind(tmp_path / "lock", pid=os.getpid())
     HomeLock(tmp_path / "lock").release()
-    assert [item.name for item in tmp_path.iterdir()] == ["lock"]
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_a_lock_that_is_taken_often_leaves_little_in_the_home(tmp_path: Path) -> None:
+    for _ in range(30):
+        HomeLock(tmp_path / "lock").release()
+    assert len(list((tmp_path / "lock.d").rglob("*"))) < 10
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_a_lock_whose_process_waits_for_its_parent_only_is_taken_over(tmp_path: Path) -> None:
+    gone = os.fork()
+    if gone == 0:
+        HomeLock(tmp_path / "lock")
+        os._exit(0)
+    try:
+        os.waitid(os.P_PID, gone, os.WEXITED | os.WNOWAIT)
+        HomeLock(tmp_path / "lock").release()
+    finally:
+        os.waitpid(gone, 0)
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_a_home_that_is_full_leaves_nobody_to_wait_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.write_bytes", full)
+        with pytest.raises(OSError, match="No space"):
+            HomeLock(tmp_path / "lock")
+    HomeLock(tmp_path / "lock").release()
 
 
 @pytest.mark.usefixtures("without_flock")
@@ -121,7 +218,7 @@ def test_a_lock_of_another_node_is_left_until_it_has_been_silent_for_long(tmp_pa
     with pytest.raises(HeldError, match="on gpu99"):
         HomeLock(tmp_path / "lock")
     silent = time.time() - lock.STALE_SECONDS - 1
-    os.utime(tmp_path / "lock.d", (silent, silent))
+    os.utime(tmp_path / "lock.d/1", (silent, silent))
     HomeLock(tmp_path / "lock").release()
 
 
@@ -129,11 +226,11 @@ def test_a_lock_of_another_node_is_left_until_it_has_been_silent_for_long(tmp_pa
 def test_a_holder_says_that_it_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "HEARTBEAT_SECONDS", 0.05)
     with HomeLock(tmp_path / "lock"):
-        os.utime(tmp_path / "lock.d", (0, 0))
+        os.utime(tmp_path / "lock.d/1", (0, 0))
         deadline = time.monotonic() + 30
-        while (tmp_path / "lock.d").stat().st_mtime < 1 and time.monotonic() < deadline:
+        while (tmp_path / "lock.d/1").stat().st_mtime < 1 and time.monotonic() < deadline:
             time.sleep(0.02)
-        assert (tmp_path / "lock.d").stat().st_mtime > 1
+        assert (tmp_path / "lock.d/1").stat().st_mtime > 1
 
 
 def test_a_killed_holder_leaves_nothing_held(tmp_path: Path) -> None:
