@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import rattler
 from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
-from berth.releases.errors import ReleaseError
+from berth.releases.errors import ChannelError, ReleaseError
 from berth.releases.lock import CondaPackage
 
 if TYPE_CHECKING:
@@ -39,19 +39,25 @@ def solve(
     channels: Mapping[str, str],
     cache: Path,
 ) -> tuple[CondaPackage, ...]:
-    """Find the newest packages that satisfy the specs; raises ReleaseError with the solver's reason."""
+    """Find the newest packages that satisfy the specs; raises ReleaseError with the solver's reason.
+
+    The first channel that has a package gives it, but for specs that name another one: `rapidsai::rmm`.
+    """
+    asked = [_from_channel(spec, names, channels) for spec in specs]
     bases = {url(channels, name): name for name in names}
     try:
         found = asyncio.run(
             rattler.solve(
                 sources=[rattler.Channel(base) for base in bases],
-                specs=[rattler.MatchSpec(spec) for spec in specs],
+                specs=[rattler.MatchSpec(spec) for spec in asked],
                 platforms=[PLATFORM, "noarch"],
                 virtual_packages=list(_virtual(virtual)),
                 gateway=rattler.Gateway(cache_dir=cache / "repodata", client=_client()),
             )
         )
-    except (SolverError, GatewayError, InvalidMatchSpecError) as error:
+    except GatewayError as error:
+        raise ChannelError(f"the channels {', '.join(names)} cannot be read: {error}") from error
+    except (SolverError, InvalidMatchSpecError) as error:
         raise ReleaseError(f"cannot be solved: {error}") from error
     packages = [_locked(record, bases[record.channel.rstrip("/")]) for record in found]
     return tuple(sorted(packages, key=lambda package: package.name))
@@ -63,6 +69,16 @@ def _client() -> rattler.Client:
     It asks through the proxy that the environment names.
     """
     return rattler.Client.default_client()
+
+
+def _from_channel(spec: str, names: Sequence[str], channels: Mapping[str, str]) -> str:
+    """Give a spec with the URL of the channel that it names: the solver compares URLs; sites have mirrors."""
+    name, sign, package = spec.partition("::")
+    if not sign:
+        return spec
+    if name not in names:
+        raise ReleaseError(f"{spec} names the channel {name}; the release's channels are {', '.join(names)}")
+    return f"{url(channels, name)}::{package}"
 
 
 def _virtual(versions: Mapping[str, str]) -> Iterator[rattler.GenericVirtualPackage]:

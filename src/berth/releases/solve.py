@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.releases import conda, pip
-from berth.releases.errors import ReleaseError
+from berth.releases.errors import ChannelError, ReleaseError
 from berth.releases.lock import Lock
 
 if TYPE_CHECKING:
@@ -28,22 +28,31 @@ def solve(
     """Write the release's locks, or `only` some environments': give each path, and whether it changed.
 
     `channels` maps names to URLs where they are not the default ones; `virtual` goes over the spec's.
+    An environment that cannot be locked does not keep the others from it: ReleaseError tells all of them at
+    the end. A channel that cannot be read ends it at once.
     """
     requests = release.requests()
     if unknown := sorted(set(only) - requests.keys()):
         raise ReleaseError(f"release {release.name} has no environment {', '.join(unknown)}")
     specs = {item.name: item for item in release.environments}
-    for name in only or requests:
+    wanted = dict.fromkeys(only or requests)
+    problems = []
+    for name in wanted:
         try:
             lock = _solve(release, name, channels, {**release.virtual, **virtual}, pip_index)
+            if name in specs:
+                _check(specs[name], lock)
+        except ChannelError:
+            raise
         except ReleaseError as error:
-            raise ReleaseError(f"{release.name}, {name}: {error}") from error
-        if name in specs:
-            _check(specs[name], lock)
+            problems.append(f"{release.name}, {name}: {error}")
+            continue
         path = release.lock_path(name)
         changed = not path.is_file() or path.read_text(encoding="utf-8") != lock.text()
         path.write_text(lock.text(), encoding="utf-8")
         yield path, changed
+    if problems:
+        raise ReleaseError("\n".join([*problems, f"not locked: {len(problems)} of {len(wanted)}"]))
 
 
 def _solve(
@@ -70,4 +79,4 @@ def _pip(lock: Lock, channels: Mapping[str, str], index: str, cache: Path) -> tu
 
 def _check(spec: EnvironmentSpec, lock: Lock) -> None:
     if missing := [name for name in spec.packages if lock.version_of(name) is None]:
-        raise ReleaseError(f"{spec.name}: packages names {', '.join(missing)}, which it will not hold")
+        raise ReleaseError(f"packages names {', '.join(missing)}, which it will not hold")

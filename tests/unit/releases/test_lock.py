@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.releases import catalogue, changes, lock, manifest, spec
+from berth.releases import catalogue, changes, lock, manifest, solve, spec
 from berth.releases.errors import ReleaseError
 from tests.unit.releases import channel
 from tests.unit.releases.channel import Package, pure
@@ -57,6 +57,54 @@ def test_what_cannot_be_solved_is_told_with_the_reason(site: Site) -> None:
     site.write(python=PYTHON.replace("numpy <2.1", "numpy <1"))
     with pytest.raises(ReleaseError, match=r"2026\.11, python: cannot be solved: .*numpy"):
         site.lock()
+
+
+def test_one_run_locks_what_it_can_and_tells_every_environment_that_it_cannot(site: Site) -> None:
+    site.write(
+        python=PYTHON.replace("numpy <2.1", "numpy <1"),
+        dask=PYTHON.replace("kernel: python3", "kernel: dask").replace("packages: [", "packages: [scipy, "),
+        r=R.replace("conda: [r-base]", "conda: [r-base, numpy]"),
+    )
+    before = text(site, "python"), text(site, "dask")
+    done = solve.solve(spec.load(site.settings.specs_dir, NAME), (), site.channels, {}, "")
+    locked = []
+    with pytest.raises(ReleaseError) as told:  # noqa: PT012 - what comes before the end is part of it
+        for path, changed in done:
+            locked.append((path.name, changed))
+    assert locked == [("conda.lock.json", False), ("r.lock.json", True)]
+    assert (text(site, "python"), text(site, "dask")) == before
+    first, *_, second, last = str(told.value).splitlines()
+    assert first.startswith("2026.11, python: cannot be solved: ")
+    assert second == "2026.11, dask: packages names scipy, which it will not hold"
+    assert last == "not locked: 2 of 4"
+
+
+def test_a_channel_that_cannot_be_read_is_told_once(site: Site) -> None:
+    channels = {"conda-forge": (site.place / "nowhere").as_uri()}
+    with pytest.raises(ReleaseError, match=r"^the channels conda-forge cannot be read: ") as told:
+        list(solve.solve(spec.load(site.settings.specs_dir, NAME), (), channels, {}, ""))
+    assert "python" not in str(told.value)
+
+
+def test_a_spec_can_name_the_channel_that_gives_its_package_wherever_that_is(site: Site) -> None:
+    other = site.place / "mirror" / "rapids"
+    channel.make(other, pure("numpy", "1.9"), pure("cudf", "24.4", depends=("python", "numpy <2")))
+    channels = site.channels | {"rapidsai": other.as_uri()}
+    release = RELEASE.replace("[conda-forge]", "[conda-forge, rapidsai]")
+
+    def lock_with(numpy: str) -> dict[str, str]:
+        site.write(release=release, python=PYTHON.replace("numpy <2.1", f"{numpy}, cudf"))
+        list(solve.solve(spec.load(site.settings.specs_dir, NAME), ["python"], channels, {}, ""))
+        found = lock.read(site.settings.specs_dir / NAME / "python.lock.json")
+        return {entry.name: entry.channel for entry in found.conda}
+
+    with pytest.raises(ReleaseError, match="strict channel priority"):
+        lock_with("numpy")
+    found = lock_with('"rapidsai::numpy"')
+    assert (found["numpy"], found["cudf"], found["ipykernel"]) == ("rapidsai", "rapidsai", "conda-forge")
+    assert "://" not in text(site, "python")
+    with pytest.raises(ReleaseError, match="nvidia::numpy names the channel nvidia; the release's"):
+        lock_with('"nvidia::numpy"')
 
 
 def test_the_nodes_are_taken_to_have_what_the_release_says(site: Site) -> None:
