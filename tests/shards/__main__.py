@@ -13,7 +13,7 @@ import sys
 import time
 
 from tests.shards import plan
-from tests.shards.plan import Proof, Shard
+from tests.shards.plan import PlanError, Proof, Shard
 
 
 class Labs:
@@ -108,25 +108,41 @@ def report() -> None:
 
 
 def main(words: list[str]) -> int:
-    """Run what is asked for."""
-    every = plan.shards()
-    if words == ["list"]:
-        report()
-        return 0
-    if words == ["due"]:
-        wanted = plan.due(every, plan.proofs(), plan.commits())
-    elif words == ["full"]:
-        wanted = list(every.values())
-    elif words and set(words) <= set(every):
-        wanted = [every[word] for word in words]
-    else:
-        print(f"usage: python -m tests.shards list|due|full|{'|'.join(every)}", file=sys.stderr)
+    """Run what is asked for; what cannot be run is said in a sentence, and nothing is begun."""
+    try:
+        every = plan.shards()
+        if words == ["list"]:
+            report()
+            return 0
+        wanted = _wanted(words, every)
+        if os.environ.get("BERTH_RESUME"):
+            wanted = [shard for shard in wanted if plan.unproved(shard, plan.proofs())]
+        _have_programs(wanted)
+    except PlanError as error:
+        print(error, file=sys.stderr)
         return 2
-    if os.environ.get("BERTH_RESUME"):
-        wanted = [shard for shard in wanted if plan.unproved(shard, plan.proofs())]
     green = run(wanted)
     report()
     return 0 if green else 1
+
+
+def _wanted(words: list[str], every: dict[str, Shard]) -> list[Shard]:
+    if words == ["due"]:
+        return plan.due(every, plan.proofs(), plan.commits())
+    if words == ["full"]:
+        return list(every.values())
+    if not words:
+        raise PlanError(f"usage: python -m tests.shards list|due|full|{'|'.join(every)}")
+    if strangers := [word for word in words if word not in every]:
+        raise PlanError(f"there is no shard {', '.join(strangers)}; there are {', '.join(every)}")
+    return [every[word] for word in words]
+
+
+def _have_programs(wanted: list[Shard]) -> None:
+    """Raise PlanError unless everything that the shards start is there."""
+    started = {command[0]: "" for shard in wanted for command in (("molecule",), *shard.then)}
+    if missing := [program for program in started if shutil.which(program) is None]:
+        raise PlanError(f"{', '.join(missing)}: not on PATH; put .venv/bin there, as `make` does")
 
 
 if __name__ == "__main__":
