@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from berth.environments import context, listing
 from berth.environments.context import OwnError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from berth.environments.context import Context
-
-
-HELP: Final = "your own environments and their kernels"
 
 
 def register(parser: argparse.ArgumentParser) -> None:

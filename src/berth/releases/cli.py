@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import argparse
 
 ROOT: Final = Path("/opt/berth/releases")
-HELP: Final = "lock, build, verify, compare and remove releases"
 
 
 def register(parser: argparse.ArgumentParser) -> None:

@@ -22,6 +22,13 @@ def test_the_groups_and_their_commands_are_listed() -> None:
     assert [name for name in ("lock", "build", "verify", "diff", "list", "retire") if name not in said] == []
 
 
+@pytest.mark.parametrize("group", [name for name in command.GROUPS if " " not in name])
+def test_the_list_of_groups_says_of_each_what_its_own_help_says(group: str) -> None:
+    listed = next(line for line in run("--help").stdout.splitlines() if line.split()[:1] == [group])
+    about = " ".join(listed.split()[1:])
+    assert f"\n{about[0].upper()}{about[1:]}.\n" in run(group, "--help").stdout
+
+
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("release",), ("release", "nonsense")])
 def test_what_is_no_command_is_refused_with_what_there_is(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from berth.hub.releases import export, view
 from berth.hub.texts import text, words
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     import argparse
 
     from berth.releases.catalogue import Contents, Release
-
-HELP: Final = "write the published releases as HTML files, hidden ones left out"
 
 
 def register(parser: argparse.ArgumentParser) -> None:
