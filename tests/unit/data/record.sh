@@ -186,15 +186,15 @@ PYTHON
 }
 if [ $old = yes ]; then # scontrol has no --json before Slurm 23.02
   record nodes.json sinfo --json
-  record partitions.txt scontrol --all --oneliner show partition
   # as berth.slurm.answers.client does; for sacct, the variable would break --starttime
   record reservations.txt env SLURM_TIME_FORMAT=%s scontrol --all --oneliner show reservation
 else
   record nodes.json scontrol show node --json
-  record partitions.json scontrol --all show partition --json
   record reservations.json scontrol --all show reservation --json
   record job.json scontrol show job "$cancelled" --json
 fi
+# berth.slurm.answers.commands asks for these as text in every version
+record partitions.txt scontrol --all --oneliner show partition
 record squeue.json squeue --states=all --json
 record sacct.json sacct --allusers --json --starttime=now-1hours
 associations

@@ -94,7 +94,7 @@ def test_what_a_real_slurm_told_of_a_sub_account(version: str) -> None:
     known = {item.name: item for item in records.parse_qos(recorded.text(version, "qos.txt"))}
     rows = records.parse_associations(recorded.text(version, "associations.txt"), "")
     own = next(item for item in rows if (item.user, item.account) == ("bob", "sub_b"))
-    (partition, *_) = records.parse_partitions(recorded.document(version, "partitions"))
+    (partition, *_) = records.parse_partitions(recorded.document("22.05", "partitions"))
     found = enforced(own, partition, known, limits=True)
     assert (found.minutes, found.most(qos.CPU), found.most(qos.GPU), found.least(qos.CPU)) == (240, 3, 2, 1)
     assert found.most(qos.MEMORY) == 1500

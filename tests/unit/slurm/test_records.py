@@ -63,32 +63,31 @@ def test_the_reservation_of_a_node_is_told_since_slurm_tells_it(version: str) ->
     assert nodes("22.05")["gpu2"].reservation is None
 
 
-@versions
-def test_partitions_are_read(version: str) -> None:
-    assert records.parse_partitions(recorded.document(version, "partitions")) == [
+def test_partitions_are_read() -> None:
+    assert records.parse_partitions(recorded.document("22.05", "partitions")) == [
         Partition("interactive", ("cpu1", "gpu1", "gpu2", "gpu3"), 480, 30, 5, "UP"),
         Partition("batch", ("cpu1",), None, None, 1, "UP"),
         Partition("single", ("gpu1",), None, None, 1, "DRAIN"),
     ]
 
 
+def partition(**fields: str) -> Partition:
+    """Read a partition as scontrol prints it, with these fields beside what it cannot be without."""
+    record = {"PartitionName": "p", "MaxTime": "UNLIMITED", **fields}
+    (found,) = records.parse_partitions({"oneline": [record]})
+    return found
+
+
 @pytest.mark.parametrize(
-    ("record", "jobs"),
-    [
-        ({"partition": {"oversubscribe": "FORCE:5"}, "maximums": {"shares": 0}}, 5),
-        ({"partition": {"oversubscribe": "YES:3"}}, 3),
-        ({"partition": {"oversubscribe": "NO"}, "maximums": {"oversubscribe": {"jobs": 0}}}, 1),
-        ({"maximums": {"oversubscribe": {"jobs": 5, "flags": ["force"]}, "shares": 32773}}, 5),
-        ({"maximums": {"shares": 32773}}, 5),
-        ({"maximums": {"oversubscribe": {"jobs": 0}}}, 1),
-        ({}, 1),
-    ],
+    ("text", "jobs"), [("FORCE:5", 5), ("YES:3", 3), ("FORCE:0", 1), ("NO", 1), ("EXCLUSIVE", 1), ("", 1)]
 )
-def test_the_jobs_that_share_a_core_are_read_wherever_a_version_writes_them(
-    record: dict[str, Any], jobs: int
-) -> None:
-    (partition,) = records.parse_partitions({"partitions": [{"name": "p", **record}]})
-    assert partition.oversubscribe == jobs
+def test_the_jobs_that_share_a_core_are_read(text: str, jobs: int) -> None:
+    assert partition(OverSubscribe=text).oversubscribe == jobs
+
+
+def test_partitions_are_not_read_from_json() -> None:
+    with pytest.raises(SlurmValueError, match="no list 'oneline'"):
+        records.parse_partitions({"partitions": [{"name": "p"}]})
 
 
 @versions
@@ -369,36 +368,16 @@ def test_accounts_in_a_circle_end() -> None:
 )
 def test_a_partition_may_list_accounts(allow: str, deny: str, admitted: list[tuple[str, ...]]) -> None:
     lineages = [("proj_a", "root"), ("proj_b", "root"), ("sub", "proj_c", "root")]
-    json = {"name": "p", "accounts": {"allowed": allow, "deny": deny}}
-    text = {"PartitionName": "p", "MaxTime": "UNLIMITED", "AllowAccounts": allow, "DenyAccounts": deny}
-    for answer in ({"partitions": [json]}, {"oneline": [text]}):
-        (partition,) = records.parse_partitions(answer)
-        assert [names for names in lineages if partition.admits_accounts(names)] == admitted
+    found = partition(AllowAccounts=allow, DenyAccounts=deny)
+    assert [names for names in lineages if found.admits_accounts(names)] == admitted
 
 
-def test_what_a_partition_says_of_groups_qos_and_nodes_is_read_from_text_and_json() -> None:
-    (json,) = records.parse_partitions(
-        {
-            "partitions": [
-                {
-                    "name": "p",
-                    "groups": {"allowed": "staff"},
-                    "qos": {"allowed": "normal", "deny": "", "assigned": "berth"},
-                    "maximums": {
-                        "cpus_per_node": {"set": True, "infinite": False, "number": 3},
-                        "partition_memory_per_node": {"set": True, "infinite": False, "number": 2000},
-                    },
-                }
-            ]
-        }
-    )
-    line = "AllowGroups=staff AllowQos=normal QoS=berth MaxCPUsPerNode=3 MaxMemPerNode=2000 MaxTime=UNLIMITED"
-    record = dict(pair.split("=") for pair in f"PartitionName=p {line}".split())
-    (text,) = records.parse_partitions({"oneline": [record]})
-    assert json == text
-    assert (json.qos, json.max_cores_per_node, json.max_memory_per_node) == ("berth", 3, 2000)
-    assert (json.admits_groups(["staff"]), json.admits_groups(["users"])) == (True, False)
-    assert (json.admits_qos("normal"), json.admits_qos("long")) == (True, False)
+def test_what_a_partition_says_of_groups_qos_and_nodes_is_read() -> None:
+    line = "AllowGroups=staff AllowQos=normal QoS=berth MaxCPUsPerNode=3 MaxMemPerNode=2000"
+    found = partition(**dict(pair.split("=") for pair in line.split()))
+    assert (found.qos, found.max_cores_per_node, found.max_memory_per_node) == ("berth", 3, 2000)
+    assert (found.admits_groups(["staff"]), found.admits_groups(["users"])) == (True, False)
+    assert (found.admits_qos("normal"), found.admits_qos("long")) == (True, False)
 
 
 def test_an_unfinished_line_of_sacctmgr_is_refused() -> None:
@@ -517,7 +496,7 @@ PARSERS = (
 )
 
 
-@given(anything("", *FIELDS), st.sampled_from(["nodes", "jobs", "partitions", "reservations", "oneline"]))
+@given(anything("", *FIELDS), st.sampled_from(["nodes", "jobs", "reservations", "oneline"]))
 def test_nothing_but_our_own_error_is_raised(value: object, key: str) -> None:
     for parse in PARSERS:
         raises_only_our_error(parse, value)
@@ -534,12 +513,12 @@ def test_a_real_answer_with_one_field_spoilt_raises_nothing_but_our_own_error(da
                 (records.parse_nodes, "nodes", "nodes"),
                 (records.parse_jobs, "squeue", "jobs"),
                 (records.parse_sacct, "sacct", "jobs"),
-                (records.parse_partitions, "partitions", "partitions"),
+                (records.parse_partitions, "partitions", "oneline"),
                 (records.parse_reservations, "reservations", "reservations"),
             ],
         ),
     )
-    version = data.draw(st.sampled_from(recorded.VERSIONS[1:]))
+    version = "22.05" if key == "oneline" else data.draw(st.sampled_from(recorded.VERSIONS[1:]))
     record: dict[str, Any] = recorded.document(version, file)[key][0]
     field = data.draw(st.sampled_from(sorted(record)))
     spoilt = record | {field: data.draw(anything("", *FIELDS))}

@@ -1,18 +1,22 @@
-"""Partitions, as ``scontrol show partition`` lists them, in JSON or (before 23.02) as text."""
+"""Partitions, as ``scontrol --oneliner show partition`` lists them.
+
+As text in every version: see :meth:`berth.slurm.answers.commands.Commands.partition`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from berth.slurm.answers import document
 from berth.slurm.errors import SlurmValueError
 from berth.slurm.notation import hostlist, units
 
-# Slurm keeps the number of jobs that share a core in 15 bits; the 16th means FORCE.
-_SHARED_MASK = 0x7FFF
-_SHARED_TEXT = re.compile(r"(?:YES|FORCE):(?P<jobs>[0-9]{1,5})")
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_SHARED = re.compile(r"(?:YES|FORCE):(?P<jobs>[0-9]{1,5})")
 
 
 @dataclass(frozen=True)
@@ -58,32 +62,7 @@ def parse_partitions(answer: object) -> list[Partition]:
     Raises:
         SlurmValueError: the answer is not a list of partitions.
     """
-    if isinstance(answer, Mapping) and document.ONELINE in answer:
-        return [_from_text(record) for record in document.records(answer, document.ONELINE)]
-    return [_from_json(record) for record in document.records(answer, "partitions")]
-
-
-def _from_json(record: document.Record) -> Partition:
-    maximums = document.section(record, "maximums")
-    states = document.words(document.section(record, "partition"), "state")
-    accounts, names = document.section(record, "accounts"), document.section(record, "qos")
-    return Partition(
-        name=document.name(record, "name"),
-        nodes=document.hosts(document.section(record, "nodes"), "configured"),
-        max_time=document.number(maximums, "time"),
-        default_time=document.number(document.section(record, "defaults"), "time"),
-        oversubscribe=_shared(record),
-        state=states[0].upper() if states else "",
-        qos=document.text(names, "assigned"),
-        allow_groups=_listed(document.section(record, "groups"), "allowed"),
-        allow_accounts=_listed(accounts, "allowed"),
-        deny_accounts=_listed(accounts, "deny"),
-        allow_qos=_listed(names, "allowed"),
-        deny_qos=_listed(names, "deny"),
-        max_cores_per_node=document.number(maximums, "cpus_per_node"),
-        # 0 stands for no limit
-        max_memory_per_node=document.number(maximums, "partition_memory_per_node") or None,
-    )
+    return [_partition(record) for record in document.records(answer, document.ONELINE)]
 
 
 def _listed(record: document.Record, key: str) -> tuple[str, ...]:
@@ -92,24 +71,12 @@ def _listed(record: document.Record, key: str) -> tuple[str, ...]:
     return () if found == ("ALL",) else found
 
 
-def _shared(record: document.Record) -> int:
-    """Return how many jobs share a core: a text since 26.05, which leaves the older numbers at 0."""
-    text = document.text(document.section(record, "partition"), "oversubscribe")
-    if text:
-        return _shared_text(text)
-    maximums = document.section(record, "maximums")
-    jobs = document.number(document.section(maximums, "oversubscribe"), "jobs")
-    if jobs is None:
-        jobs = (document.number(maximums, "shares") or 1) & _SHARED_MASK
-    return max(1, jobs)
-
-
-def _shared_text(text: str) -> int:
-    match = _SHARED_TEXT.fullmatch(text)
+def _shared(text: str) -> int:
+    match = _SHARED.fullmatch(text)
     return max(1, int(match["jobs"])) if match else 1
 
 
-def _from_text(record: document.Record) -> Partition:
+def _partition(record: document.Record) -> Partition:
     default = document.text(record, "DefaultTime")
     nodes = document.text(record, "Nodes")
     return Partition(
@@ -117,7 +84,7 @@ def _from_text(record: document.Record) -> Partition:
         nodes=tuple(hostlist.expand(nodes)),
         max_time=units.minutes(document.name(record, "MaxTime")),
         default_time=None if default in {"", "NONE"} else units.minutes(default),
-        oversubscribe=_shared_text(document.text(record, "OverSubscribe")),
+        oversubscribe=_shared(document.text(record, "OverSubscribe")),
         state=document.text(record, "State").upper(),
         qos="" if document.text(record, "QoS") == "N/A" else document.text(record, "QoS"),
         allow_groups=_listed(record, "AllowGroups"),
@@ -131,7 +98,7 @@ def _from_text(record: document.Record) -> Partition:
 
 
 def _limit(record: document.Record, key: str) -> int | None:
-    """Return a number in a text answer; ``None`` where there is no limit."""
+    """Return a number; ``None`` where there is no limit."""
     value = document.text(record, key)
     if value in {"", "UNLIMITED"}:
         return None
