@@ -48,9 +48,6 @@ def retire(root: Path, name: str, *, check: bool) -> bool:
         fields.name(name, "the release's name")
     except fields.FieldError as error:
         raise ReleaseError(str(error)) from error
-    if (root / INDEX).exists() and not published(root):
-        catalogue_error = f"{root / INDEX} names no release: it is not known what may be removed"
-        raise ReleaseError(catalogue_error)
     if name in {release.name for release in published(root)}:
         raise ReleaseError(
             f"release {name} is published: take it out of releases_published, run the playbook, wait until "

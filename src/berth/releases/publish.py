@@ -47,11 +47,19 @@ class Built:
 
 
 def published(root: Path) -> tuple[catalogue.Release, ...]:
-    """Give what is published below `root`; nothing where there is no index, or none that can be used."""
-    try:
-        return catalogue.load(root / INDEX)
-    except catalogue.CatalogueError:
+    """Give what is published below `root`; nothing where there is no index.
+
+    Raises ReleaseError where there is one that cannot be read: what never changes could not be told then.
+    """
+    path = root / INDEX
+    if not os.path.lexists(path):
         return ()
+    try:
+        return catalogue.load(path)
+    except catalogue.CatalogueError as error:
+        raise ReleaseError(
+            f"{path} cannot be read; restore it, or move it away if nothing is published: {error}"
+        ) from error
 
 
 def publish(settings: Settings, releases: Sequence[Built], scratch: Path | None) -> bool:
