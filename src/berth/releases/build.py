@@ -17,7 +17,7 @@ from berth.releases.errors import ReleaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from berth.releases.lock import Lock
+    from berth.releases.lock import CondaPackage, Lock
     from berth.releases.settings import Settings
     from berth.releases.store import Store
 
@@ -50,7 +50,7 @@ def build(lock: Lock, prefix: Path, settings: Settings, store: Store) -> None:
     _open(prefix)
     files = manifest.survey(prefix)
     store.share(prefix, files)
-    manifest.write(prefix, manifest.Manifest(fingerprint(lock), files, tuple(_packages(lock, prefix))))
+    manifest.write(prefix, manifest.Manifest(fingerprint(lock), files, tuple(packages(lock, prefix))))
 
 
 def _compile(prefix: Path) -> None:
@@ -76,11 +76,15 @@ def _open(prefix: Path) -> None:
                 path.chmod(wanted)
 
 
-def _packages(lock: Lock, prefix: Path) -> Iterator[dict[str, Any]]:
+def record(prefix: Path, package: CondaPackage) -> Path:
+    """Give the place of what conda notes about a package that it installed."""
+    return prefix / "conda-meta" / f"{package.name}-{package.version}-{package.build}.json"
+
+
+def packages(lock: Lock, prefix: Path) -> Iterator[dict[str, Any]]:
     """List what is installed for the catalogue: bytes are those of the installed files."""
     for package in lock.conda:
-        path = prefix / "conda-meta" / f"{package.name}-{package.version}-{package.build}.json"
-        paths = json.loads(path.read_text(encoding="utf-8"))["paths_data"]["paths"]
+        paths = json.loads(record(prefix, package).read_text(encoding="utf-8"))["paths_data"]["paths"]
         yield {
             "name": package.name,
             "version": package.version,
