@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from berth.releases import guard, manifest, spec
 from berth.releases.build import build, fingerprint, prefix_of
-from berth.releases.errors import ReleaseError
+from berth.releases.errors import ReleaseError, told
 from berth.releases.kernels import Kernel
 from berth.releases.publish import Built, publish, published
 from berth.releases.store import Store
@@ -58,7 +58,7 @@ def apply(settings: Settings, *, check: bool) -> Outcome:
         changed = bool(missing) or publish(settings, built, None)
         return Outcome(missing, changed)
     store = Store(settings.root)
-    with store.locked():
+    with told(f"{settings.root}: the releases cannot be built"), store.locked():
         plans = _plans(settings)
         missing = tuple(_missing(plans))
         for plan in plans:

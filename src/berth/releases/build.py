@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 """Version of how a prefix is built: part of its digest. What is installed in an older one stays valid."""
 
+# With less of it a disk is full: what py-rattler says then is often something else.
+_ROOM: Final = 4_000_000
+
 
 def prefix_of(release: Path, lock: Lock) -> Path:
     """Give the place of an environment below its release's directory."""
@@ -43,9 +47,14 @@ def build(lock: Lock, prefix: Path, settings: Settings, store: Store) -> None:
     if prefix.exists():
         shutil.rmtree(prefix)
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    conda.link(lock, prefix, settings.channels, store.conda)
-    if lock.pip:
-        pip.install(lock.pip, prefix, settings.pip_index, store.uv)
+    try:
+        conda.link(lock, prefix, settings.channels, store.conda)
+        if lock.pip:
+            pip.install(lock.pip, prefix, settings.pip_index, store.uv)
+    except ReleaseError as error:
+        if shutil.disk_usage(prefix.parent).free > _ROOM:
+            raise
+        raise ReleaseError(f"{error}\n{prefix.parent}: {os.strerror(errno.ENOSPC)}") from error
     _compile(prefix)
     _open(prefix)
     files = manifest.survey(prefix)

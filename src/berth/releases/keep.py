@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.releases import catalogue, contents, fields, kernels, manifest, origin, spec
-from berth.releases.errors import ReleaseError
+from berth.releases.errors import ReleaseError, told
 from berth.releases.publish import INDEX, published
 from berth.releases.store import Store
 
@@ -75,7 +75,7 @@ def retire(root: Path, name: str, *, check: bool) -> bool:
         return False
     if not check:
         store = Store(root)
-        with store.locked():
+        with told(f"release {name} cannot be removed"), store.locked():
             shutil.rmtree(root / name)
             store.prune()
     return True
