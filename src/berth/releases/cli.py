@@ -56,7 +56,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     _root(command)
     command.add_argument("--json", action="store_true", help="answer for programs")
 
-    command = commands.add_parser("retire", help="remove the files of a release that is not published")
+    command = commands.add_parser(
+        "retire",
+        help="remove the files of a release that is not published; sessions that use it lose them",
+        description="Remove the files of a release that is not published. Slurm is not asked whether "
+        "sessions still use it: look first (squeue), because what they have not read yet is gone for them.",
+    )
     command.set_defaults(run=_retire)
     _root(command)
     command.add_argument("name", metavar="RELEASE")
