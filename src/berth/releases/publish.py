@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import yaml
 
 from berth.releases import catalogue, contents, kernels, store
 from berth.releases.errors import ReleaseError
+from berth.releases.probe import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from berth.releases.spec import ReleaseSpec
 
 INDEX: Final = "index.json"
-_CHECK_SECONDS: Final = 300
-_PROBE: Final = "import ipykernel.kernelapp"
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,10 @@ def _entry(
     settings: Settings, release: Built, known: catalogue.Release | None, scratch: Path | None
 ) -> dict[str, Any]:
     directory = settings.root / release.spec.name
+    found = kernels.Kernels(release.spec, release.kernels, release.conda, settings.user_site)
     for kernel in release.kernels:
         if known is None or str(kernel.prefix) not in {item.prefix for item in known.environments}:
-            _probe(kernel, user_site=settings.user_site)
-    found = kernels.Kernels(release.spec, release.kernels, release.conda, settings.user_site)
+            probe(found, kernel)
     place = found.write(directory, scratch)
     listed = contents.place(directory, release.prefixes)
     if known is not None and known.contents == str(listed):
@@ -148,26 +146,6 @@ def _environment(kernel: Kernel) -> dict[str, Any]:
         "prefix": str(kernel.prefix),
         "packages": packages,
     }
-
-
-def _probe(kernel: Kernel, *, user_site: bool) -> None:
-    """Prove that a kernel can be started: its program is there, and Python's finds what it imports."""
-    program = kernels.executable(kernel, kernels.command(kernel, user_site=user_site))
-    if kernel.spec.language != "python":
-        return
-    try:
-        result = subprocess.run(
-            [str(program), "-I", "-B", "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            timeout=_CHECK_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReleaseError(f"the interpreter of {kernel.prefix} cannot be run: {error}") from error
-    if result.returncode != 0:
-        reason = result.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise ReleaseError(f"the environment {kernel.prefix} has no kernel that works: {reason[0]}")
 
 
 def _content(path: Path) -> str | None:

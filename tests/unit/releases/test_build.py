@@ -41,7 +41,7 @@ def test_the_first_run_builds_and_the_second_says_that_nothing_changed(
     before = tree(site.root)
 
     # The second run is quick: it builds, starts, and measures nothing.
-    for work in ("apply.build", "publish._probe", "store.measure"):
+    for work in ("apply.build", "publish.probe", "store.measure"):
         monkeypatch.setattr(f"berth.releases.{work}", lambda *_, **__: pytest.fail("it did it again"))
     outcome = site.apply()
 
