@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from berth.releases import catalogue
+from berth.releases import catalogue, probe
 from berth.releases.errors import ReleaseError
 from tests.unit.releases import channel
 from tests.unit.releases.channel import PLACEHOLDER, Package
@@ -68,7 +68,7 @@ def test_a_program_that_does_not_know_the_question_is_published(site: Site) -> N
 
 
 def test_a_program_that_does_not_end_could_be_started(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("berth.releases.probe._OTHER_SECONDS", 0.5)
+    monkeypatch.setattr(probe, "_OTHER_SECONDS", 0.5)
     publish(site, {"bin/julia": "#!/bin/sh\nsleep 600 & wait\n"})
     assert published(site)
 
