@@ -22,6 +22,11 @@ def test_the_groups_and_their_commands_are_listed() -> None:
     assert [name for name in ("lock", "build", "verify", "diff", "list", "retire") if name not in said] == []
 
 
+def test_who_removes_a_release_is_told_that_nobody_asks_for_sessions() -> None:
+    said = " ".join(run("release", "retire", "--help").stdout.split())
+    assert "Slurm is not asked whether sessions still use it" in said
+
+
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("release",), ("release", "nonsense")])
 def test_what_is_no_command_is_refused_with_what_there_is(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
