@@ -14,6 +14,8 @@ from tests.lab.machines import lab
 from tests.lab.waiting import TooLateError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.lab.visitor import Visitor
 
 ANSWER_SECONDS = 30.0
@@ -134,17 +136,25 @@ class Terminal:
         self.socket.close()
         self.visitor.lab("DELETE", f"terminals/{self.name}")
 
-    def run(self, command: str, seconds: float = ANSWER_SECONDS) -> str:
-        """Type a command; return what it printed between two marks."""
+    def run(self, command: str, seconds: float = ANSWER_SECONDS, asks: Sequence[str] = ()) -> str:
+        """Type a command; return what it printed between two marks.
+
+        What it `asks` is answered `y`, one question after the other as they appear; all must have been.
+        """
         mark = uuid.uuid4().hex
         # Halved, so that the echo of what is typed does not look like the answer.
         half = len(mark) // 2
         typed = f"printf %s%s\\\\n {mark[:half]} {mark[half:]}"
         self.socket.send(json.dumps(["stdin", f"{typed}; {command}; {typed}\r"]))
         seen, deadline = "", time.monotonic() + seconds
+        questions, read = list(asks), 0
         while seen.count(mark) < 2:
             late = f"not done in the terminal within {seconds:g} s: {command}; it shows {seen!r}"
             kind, *content = receive(self.socket, deadline, late)
             if kind == "stdout":
                 seen += content[0]
+            if questions and (asked := seen.find(questions[0], read)) >= 0:
+                read = asked + len(questions.pop(0))
+                self.socket.send(json.dumps(["stdin", "y\r"]))
+        assert not questions, f"{command} did not ask {questions[0]!r}; it shows {seen!r}"
         return seen.split(mark)[1].strip()

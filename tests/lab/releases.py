@@ -24,6 +24,13 @@ def newest_python() -> str:
     return str(name)
 
 
+def python_prefix(release: str) -> str:
+    """Where the index says that a release has its Python."""
+    (found,) = [entry for entry in ordered() if entry["name"] == release]
+    (prefix,) = [item["prefix"] for item in found["environments"] if item["name"] == "python"]
+    return str(prefix)
+
+
 def with_conda() -> dict[str, str]:
     """Prefixes of the releases' condas by release, oldest first."""
     return {release["name"]: release["conda"] for release in ordered() if release["conda"]}

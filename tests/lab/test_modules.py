@@ -23,12 +23,44 @@ KINDS = {"lmod": OPEN_NODE.name, "environment-modules": COURSE_NODE.name}
 """The packages conflict, as they do on real nodes: each gets a node."""
 PLACES = {"lmod": "/etc/lmod/modules", "environment-modules": "/etc/environment-modules/modules"}
 SAYS = {"lmod": "Lua", "environment-modules": "Modules Release"}
-MODULE = "#%Module1.0\nsetenv BERTH_LAB_MODULE loaded\n"
+MODULES = {
+    "berth-lab": "#%Module1.0\nsetenv BERTH_LAB_MODULE loaded\n",
+    "berth-lab-second": "#%Module1.0\nsetenv BERTH_LAB_SECOND loaded\n",
+}
 INSTALL = "export DEBIAN_FRONTEND=noninteractive; apt-get -q update >/dev/null; apt-get -qy install"
-WRAPPER = '#!/bin/bash\n\nmodule load berth-lab\n\n### Remember the next line!\nexec "$@"\n'
-OWN = "/home/alice/.local/share/jupyter/kernels/wrapped"
+NAME = "wrapped"
+OWN = f"/home/alice/.local/share/jupyter/kernels/{NAME}"
+PYTHON = f"/home/alice/.conda/envs/{NAME}/bin/python"
+KERNEL = {
+    "argv": [
+        f"{OWN}/wrapper.sh",
+        PYTHON,
+        "-m",
+        "ipykernel_launcher",
+        "-f",
+        "{connection_file}",
+    ],
+    "display_name": NAME,
+    "language": "python",
+    "metadata": {"debugger": True},
+}
+"""The guide's kernel.json."""
+GUIDE = """\
+#!/bin/bash
+### You can add here whatever bash commands you like, like for example, "module load" commands
+
+module load berth-lab
+module load berth-lab-second
+
+### Remember the next line!
+exec "$@"
+"""
+"""The guide's wrapper.sh."""
+LOADED = "[__import__('os').environ.get(f'BERTH_LAB_{x}') for x in ('MODULE', 'SECOND')]"
+WRITE = "import sys; open(sys.argv[1], 'w').write(sys.argv[2]); print('null')"
 ASK = "__import__('subprocess').run(['bash', '-c', {!r}], capture_output=True, text=True).stdout"
 TERMINAL_SECONDS = 60.0
+CONDA_SECONDS = 300.0
 
 
 @contextmanager
@@ -38,7 +70,8 @@ def on(kind: str, slurm: Slurm, alice: Visitor) -> Iterator[Session]:
     # A GPU of the node's own type brings the session there.
     own = {"account": "proj_a", "gpus": f"{OPEN_TYPE}:1"}
     options = {"reservation": COURSE, "account": "proj_b"} if course else own
-    with running(slurm, alice, **options) as session:
+    # conda, which one test runs, needs more than a small session has.
+    with running(slurm, alice, memory="2G", **options) as session:
         assert session.node.name == KINDS[kind]
         yield session
 
@@ -50,10 +83,12 @@ def kind(request: pytest.FixtureRequest) -> Iterator[str]:
     node = Machine(KINDS[name])
     node.shell(f"{INSTALL} {name}")
     try:
-        node.shell(f"mkdir -p {PLACES[name]} && printf %s '{MODULE}' > {PLACES[name]}/berth-lab")
+        node.run("mkdir", "-p", PLACES[name])
+        for module, text in MODULES.items():
+            node.python(WRITE, f"{PLACES[name]}/{module}", text)
         yield name
     finally:
-        node.shell(f"rm -f {PLACES[name]}/berth-lab; apt-get -qy purge --autoremove {name}")
+        node.shell(f"cd {PLACES[name]} && rm -f {' '.join(MODULES)}; apt-get -qy purge --autoremove {name}")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +135,7 @@ def test_scripts_and_kernels_have_modules(session: Session, terminal: Terminal) 
         assert kernel.value(ASK.format(script)).strip() == "loaded"
 
 
-def test_a_wrapper_as_the_guide_prints_it_loads_modules_for_its_kernel(session: Session) -> None:
+def test_a_wrapper_loads_modules_for_its_kernel(session: Session) -> None:
     visitor, node = session.visitor, session.node
     specs = visitor.lab("GET", "kernelspecs").raise_for_status().json()
     spec = next(iter(specs["kernelspecs"].values()))["spec"]
@@ -112,17 +147,50 @@ def test_a_wrapper_as_the_guide_prints_it_loads_modules_for_its_kernel(session: 
     }
     node.shell(f"mkdir -p {OWN}", user="alice")
     try:
-        write = "import json, sys; open(sys.argv[1], 'w').write(sys.argv[2]); print('null')"
-        node.python(write, f"{OWN}/kernel.json", json.dumps(document), user="alice")
-        node.python(write, f"{OWN}/wrapper.sh", WRAPPER, user="alice")
-        refused = visitor.lab("POST", "kernels", json={"name": "wrapped"})
+        node.python(WRITE, f"{OWN}/kernel.json", json.dumps(document), user="alice")
+        node.python(WRITE, f"{OWN}/wrapper.sh", GUIDE, user="alice")
+        refused = visitor.lab("POST", "kernels", json={"name": NAME})
         assert refused.status_code == 500
         assert f"{OWN}/wrapper.sh is not executable; chmod +x" in refused.json()["message"]
         node.run("chmod", "+x", f"{OWN}/wrapper.sh", user="alice")
-        with Kernel.start(visitor, "wrapped") as kernel:
-            assert kernel.value("__import__('os').environ['BERTH_LAB_MODULE']") == "loaded"
+        with Kernel.start(visitor, NAME) as kernel:
+            assert kernel.value(LOADED) == ["loaded", "loaded"]
     finally:
         node.run("rm", "-r", OWN)
+
+
+# One kind will do: what the wrapper makes of `module load` is seen above, for both.
+@pytest.mark.parametrize("kind", sorted(KINDS)[:1], indirect=True)
+def test_an_environment_of_one_s_own_gets_a_wrapper_like_that_of_the_guide(
+    session: Session, terminal: Terminal
+) -> None:
+    visitor, node = session.visitor, session.node
+    try:
+        made = terminal.run(f"berth env create {NAME} --module berth-lab; echo status $?", CONDA_SECONDS)
+        assert made.endswith("status 0"), made
+        written = json.loads(node.run("cat", f"{OWN}/kernel.json"))
+        # "Similar", says the guide: a newer ipykernel adds an option of Python's and what it can encrypt.
+        written["argv"] = [word for word in written["argv"] if word != "-Xfrozen_modules=off"]
+        written["metadata"].pop("supported_encryption", None)
+        written.pop("kernel_protocol_version", None)
+        assert written == KERNEL
+        lines = node.run("cat", f"{OWN}/wrapper.sh").splitlines()
+        commands = [line for line in lines[1:] if line and not line.startswith("#")]
+        assert [lines[0], *commands] == ["#!/bin/bash", "module load berth-lab", 'exec "$@"']
+        with Kernel.start(visitor, NAME) as kernel:
+            assert kernel.value(LOADED) == ["loaded", None]
+            assert kernel.value("__import__('sys').executable") == PYTHON
+        # Now as somebody makes it who follows the guide by hand.
+        node.python(WRITE, f"{OWN}/kernel.json", json.dumps(KERNEL), user="alice")
+        node.python(WRITE, f"{OWN}/wrapper.sh", GUIDE, user="alice")
+        with Kernel.start(visitor, NAME) as kernel:
+            assert kernel.value(LOADED) == ["loaded", "loaded"]
+            assert kernel.run("!echo $BERTH_LAB_SECOND") == "loaded"
+        gone = terminal.run(f"berth env remove {NAME}; echo status $?", CONDA_SECONDS, ["[y/N]"])
+        assert gone.endswith("status 0"), gone
+        assert node.attempt("ls", OWN, f"/home/alice/.conda/envs/{NAME}").stdout == ""
+    finally:
+        node.run("rm", "-rf", OWN, "/home/alice/.conda", "/home/alice/.berth/environments")
 
 
 def test_the_areas_are_those_of_the_account_and_linked_in_the_home(

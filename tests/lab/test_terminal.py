@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.lab.machines import LOGIN, NODES, Machine
 from tests.lab.notebook import Kernel, Terminal
-from tests.lab.releases import two_with_conda
+from tests.lab.releases import python_prefix, two_with_conda
 from tests.lab.sessions import Session, running
 
 if TYPE_CHECKING:
@@ -22,24 +23,26 @@ NAME = "guide"
 DISPLAY = "Of the guide"
 CONDA_SECONDS = 300.0
 KERNEL = f"/home/alice/.local/share/jupyter/kernels/{NAME}"
-CREATION = [
-    "source $CONDA_PREFIX/etc/profile.d/conda.sh",
-    "conda init bash",
-    f"conda create --yes -n {NAME} ipykernel -c conda-forge --override-channels",
-    f"conda activate {NAME}",
-    "conda install --yes pytz -c conda-forge --override-channels",
-    f'python -m ipykernel install --user --name {NAME} --display-name "{DISPLAY}"',
-]
-REMOVAL = [
-    "source $CONDA_PREFIX/etc/profile.d/conda.sh",
-    f"conda remove --yes --name {NAME} --all",
-    f"jupyter kernelspec uninstall -y {NAME}",
-]
+PROCEED = "Proceed ([y]/n)?"
+# Lines of the guide, and the questions of each, which a user answers.
+CREATION = {
+    "source $CONDA_PREFIX/etc/profile.d/conda.sh": [],
+    "conda init bash": [],
+    f"conda create -n {NAME} ipykernel -c conda-forge --override-channels": [PROCEED],
+    f"conda activate {NAME}": [],
+    "conda install pytz -c conda-forge --override-channels": [PROCEED],
+    f'python -m ipykernel install --user --name {NAME} --display-name "{DISPLAY}"': [],
+}
+REMOVAL = {
+    "source $CONDA_PREFIX/etc/profile.d/conda.sh": [],
+    f"conda remove --name {NAME} --all": [PROCEED, "(y/[n])?"],
+    f"jupyter kernelspec uninstall {NAME}": ["[y/N]:"],
+}
 
 
-def done(terminal: Terminal, line: str) -> None:
-    """Run a line of the guide, which has to succeed."""
-    shown = terminal.run(f"{line}; echo status $?", CONDA_SECONDS)
+def done(terminal: Terminal, line: str, asks: list[str]) -> None:
+    """Run a line of the guide, which asks and then has to succeed."""
+    shown = terminal.run(f"{line}; echo status $?", CONDA_SECONDS, asks)
     assert shown.split()[-2:] == ["status", "0"], f"{line}\n{shown[-4000:]}"
 
 
@@ -86,8 +89,8 @@ def test_there_are_editors(node: str, editor: str) -> None:
 
 def test_the_guide_s_commands_make_a_kernel_that_runs(session: Session) -> None:
     with Terminal(session.visitor) as terminal:
-        for line in CREATION:
-            done(terminal, line)
+        for line, asks in CREATION.items():
+            done(terminal, line, asks)
     assert names(session)[NAME] == DISPLAY
     with Kernel.start(session.visitor, NAME) as kernel:
         assert kernel.value("__import__('sys').prefix") == f"/home/alice/.conda/envs/{NAME}"
@@ -97,7 +100,10 @@ def test_the_guide_s_commands_make_a_kernel_that_runs(session: Session) -> None:
 def test_the_list_of_packages_is_shown_in_a_notebook(session: Session) -> None:
     with Kernel.start(session.visitor) as kernel:
         listed = kernel.run("!conda list", CONDA_SECONDS)
-    assert "ipykernel" in listed
+    prefix = python_prefix(two_with_conda()[0][0])
+    # The kernel's own environment, not the one that is active in terminals.
+    assert f"# packages in environment at {prefix}:" in listed.splitlines()
+    assert re.search(r"^ipykernel\s", listed, re.MULTILINE)
 
 
 def test_what_conda_init_wrote_leaves_the_terminal_of_another_release_alone(
@@ -113,8 +119,8 @@ def test_what_conda_init_wrote_leaves_the_terminal_of_another_release_alone(
             assert old not in terminal.run("echo $PATH")
             assert NAME in terminal.run("conda env list", CONDA_SECONDS)
             assert home.run("cat", "/home/alice/.bashrc") == before
-            for line in REMOVAL:
-                done(terminal, line)
+            for line, asks in REMOVAL.items():
+                done(terminal, line, asks)
         assert NAME not in names(other)
     assert home.attempt("test", "-e", f"/home/alice/.conda/envs/{NAME}").rc != 0
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True)
@@ -13,15 +17,54 @@ class Language:
     suite: str
     shell: str
     """A cell; `@` stands for the command, in which there are no quotes."""
+    left_out: Mapping[str, list[str]]
+    """What the suite does not look at, with its reasons: parts of a test have one each."""
 
 
+# Of every language but Python.
+_PLAIN = {
+    "test_clear_output": ["No code clear output"],
+    "test_history": ["No code execute result"],
+    "test_inspect": ["No code inspect sample"],
+    "test_pager": ["No code page something"],
+}
+_CLANG_REPL = {
+    **_PLAIN,
+    "test_completion": ["No completion samples"],
+    "test_display_data": ["No code display data"],
+    "test_execute_result": ["No code execute result"],
+    "test_is_complete": ["Not testing is_complete"],
+}
 PYTHON = Language(
-    "python", "Python", 'import subprocess; print(subprocess.check_output("@", shell=True, text=True))'
+    "python",
+    "Python",
+    'import subprocess; print(subprocess.check_output("@", shell=True, text=True))',
+    {"test_history": ["History range not supported"]},
 )
-R = Language("R", "R", 'cat(system("@", intern = TRUE), sep = "\\n")')
-C = Language("c", "C", '#include <stdlib.h>\nsystem("@");')
-CPP = Language("c++", "Cpp", '#include <cstdlib>\nstd::system("@");')
-JULIA = Language("julia", "Julia", "run(`sh -c '@'`);")
+R = Language(
+    "R",
+    "R",
+    'cat(system("@", intern = TRUE), sep = "\\n")',
+    {**_PLAIN, "test_execute_result": ["No code execute result"]},
+)
+C = Language("c", "C", '#include <stdlib.h>\nsystem("@");', _CLANG_REPL)
+CPP = Language("c++", "Cpp", '#include <cstdlib>\nstd::system("@");', _CLANG_REPL)
+JULIA = Language(
+    "julia",
+    "Julia",
+    "run(`sh -c '@'`);",
+    {
+        **_PLAIN,
+        "test_completion": ["No completion samples"],
+        "test_display_data": ["No code display data"],
+        "test_history": [
+            "History tail not supported",
+            "History range not supported",
+            "No code history pattern",
+        ],
+        "test_is_complete": ["Not testing is_complete"],
+    },
+)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The protocol's own suite (jupyter_kernel_test) for each kernel: `python suites.py KERNEL LANGUAGE SUITE`.
 
 Runs beside the kernel, wherever that is; prints one JSON object: tests that passed, failed, or
-were left out because the kernel does not claim what they look at.
+were left out, wholly or in parts, because the kernel does not claim what they look at.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ def main(kernel: str, language: str, suite: str) -> None:
     names = {_name(test) for test in loaded if isinstance(test, unittest.TestCase)}
     result = unittest.TextTestRunner(stream=io.StringIO()).run(loaded)
     failed = {_name(test): text for test, text in [*result.failures, *result.errors]}
-    left_out = {_name(test): reason for test, reason in result.skipped}
+    left_out: dict[str, list[str]] = {}
+    for test, reason in result.skipped:
+        left_out.setdefault(_name(test), []).append(reason)
     passed = sorted(names - set(failed) - set(left_out)) if result.testsRun else []
     print(json.dumps({"passed": passed, "failed": failed, "left_out": left_out}))  # noqa: T201  # the answer
 

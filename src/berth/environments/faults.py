@@ -19,6 +19,10 @@ _WRAPPER_BYTES: Final = 200_000
 _SHELL: Final = re.compile(rb"#!\s*\S*/(env\s+)?(ba|da|k|z)?sh\b")
 _HANDS_OVER: Final = re.compile(rb'^\s*exec\s+"\$@"', re.MULTILINE)
 _USES_ARGUMENTS: Final = re.compile(rb"\$\{?[@*1-9]")
+_LOADS_MODULES: Final = re.compile(rb"^[ \t]*module[ \t]", re.MULTILINE)
+_READS_A_FILE: Final = re.compile(rb"^[ \t]*\.[ \t]", re.MULTILINE)
+# They read no BASH_ENV and take no functions from the environment; where sh is bash, it takes them.
+_WITHOUT_MODULE: Final = frozenset({"ash", "busybox", "dash"})
 _HAS_MODULE: Final = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
 
 
@@ -63,7 +67,7 @@ def warning(kernel: Kernel, releases: Releases) -> str | None:
     moved = _moved_from(interpreter)
     if moved is not None:
         return f"its environment was moved from {moved}, and its programs still look there: make it anew"
-    return None
+    return _no_module(Path(kernel.argv[0]))
 
 
 def _unresolved(program: str, kernel: Kernel) -> str | None:
@@ -120,6 +124,22 @@ def _behind(kernel: Kernel, releases: Releases) -> str | None:
     # Any other program may take the second one for a file, which need not be executable.
     hands_over = shell and _HANDS_OVER.search(text) is not None
     return _program(behind, releases) if hands_over or not behind.exists() else None
+
+
+def _no_module(wrapper: Path) -> str | None:
+    try:
+        with wrapper.open("rb") as file:
+            text = file.read(_WRAPPER_BYTES)
+    except OSError:
+        return None
+    # A file that it reads may define the command.
+    if _SHELL.match(text) is None or not _LOADS_MODULES.search(text) or _READS_A_FILE.search(text):
+        return None
+    words = [os.fsdecode(word) for word in text.split(b"\n", 1)[0].removeprefix(b"#!").split()]
+    shell = shutil.which(words[1]) if Path(words[0]).name == "env" else words[0]
+    if shell is None or Path(os.path.realpath(shell)).name not in _WITHOUT_MODULE:
+        return None
+    return f"{wrapper} has no command module under {shell}: begin with #!/bin/bash"
 
 
 def _python(kernel: Kernel) -> str | None:

@@ -38,8 +38,8 @@ _RULES: dict[str, tuple[Rule, ...]] = {
         *(hub.ranges, hub.ports, hub.session_ports, hub.urls, hub.session_url),
         *(hub.networks, hub.listeners, hub.certificate, hub.shared_directory),
     ),
-    "releases": (releases.published, releases.about, releases.addresses),
-    "session": (releases.session,),
+    "releases": (releases.published, releases.about, releases.addresses, releases.install_host),
+    "session": (releases.session, releases.session_install_host),
 }
 
 

@@ -84,6 +84,25 @@ def addresses(view: View) -> Iterator[Mistake]:
             yield view.mistake(path, f"{where} holds a password or token, which users could read", fix)
 
 
+def install_host(view: View) -> Iterator[Mistake]:
+    """Find a host that shall install for all, but to which no playbook goes: nothing would be installed."""
+    yield from _installing(view, "releases_install_host")
+
+
+def session_install_host(view: View) -> Iterator[Mistake]:
+    """Find the same for the session layer."""
+    yield from _installing(view, "session_install_host")
+
+
+def _installing(view: View, name: str) -> Iterator[Mistake]:
+    known = [host.name for host in view.site.members("hub", "interactive_nodes")]
+    host = view.text(name)
+    if host and host not in known:
+        near = nearest(host, known)
+        fix = f"Write {near}" if near else 'Write a host of these groups, or "" for each host for itself'
+        yield view.mistake((name,), f"{name}: {host} is no host of hub or interactive_nodes", fix)
+
+
 def session(view: View) -> Iterator[Mistake]:
     """Find settings of the session layer that its files could not hold."""
     version = view.text("session_version")

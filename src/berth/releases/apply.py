@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from berth.releases import manifest, spec
+from berth.releases import guard, manifest, spec
 from berth.releases.build import build, fingerprint, prefix_of
-from berth.releases.errors import ReleaseError
+from berth.releases.errors import ReleaseError, told
 from berth.releases.kernels import Kernel
 from berth.releases.publish import Built, publish, published
 from berth.releases.store import Store
@@ -58,7 +58,7 @@ def apply(settings: Settings, *, check: bool) -> Outcome:
         changed = bool(missing) or publish(settings, built, None)
         return Outcome(missing, changed)
     store = Store(settings.root)
-    with store.locked():
+    with told(f"{settings.root}: the releases cannot be built"), store.locked():
         plans = _plans(settings)
         missing = tuple(_missing(plans))
         for plan in plans:
@@ -87,6 +87,8 @@ def _plan(settings: Settings, wanted: Wanted, known: Release | None) -> _Plan:
     chosen = [name for name in names if wanted.environments is None or name in wanted.environments]
     if not chosen:
         raise ReleaseError(f"release {release.name}: no environment of it is wanted; name one at least")
+    if known is not None:
+        guard.unchanged(release, known)
     parts = []
     for name in [spec.CONDA, *chosen] if release.conda else chosen:
         locked = release.read_lock(name)
@@ -95,14 +97,15 @@ def _plan(settings: Settings, wanted: Wanted, known: Release | None) -> _Plan:
 
 
 def _prefix(directory: Path, locked: Lock, known: Release | None) -> Path:
-    """Give the place of an environment; raises ReleaseError where another lock of it is published."""
+    """Give the place of an environment; raises ReleaseError where another lock of it is published, or was."""
     prefix = prefix_of(directory, locked)
-    if known is None:
-        return prefix
-    places = {item.name: directory / item.prefix for item in known.environments}
-    if known.conda is not None:
+    places = {item.name: directory / item.prefix for item in known.environments} if known else {}
+    if known is not None and known.conda is not None:
         places[spec.CONDA] = directory / known.conda
-    there = places.get(locked.name, prefix)
+    there = places.get(locked.name)
+    if known is None or there is None:
+        guard.locked(directory, locked)
+        return prefix
     if there == prefix:
         return prefix
     if manifest.read(there).lock == fingerprint(locked):

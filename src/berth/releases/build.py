@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -17,12 +18,15 @@ from berth.releases.errors import ReleaseError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from berth.releases.lock import Lock
+    from berth.releases.lock import CondaPackage, Lock
     from berth.releases.settings import Settings
     from berth.releases.store import Store
 
 FORMAT: Final = 1
 """Version of how a prefix is built: part of its digest. What is installed in an older one stays valid."""
+
+# With less of it a disk is full: what py-rattler says then is often something else.
+_ROOM: Final = 4_000_000
 
 
 def prefix_of(release: Path, lock: Lock) -> Path:
@@ -43,14 +47,19 @@ def build(lock: Lock, prefix: Path, settings: Settings, store: Store) -> None:
     if prefix.exists():
         shutil.rmtree(prefix)
     prefix.parent.mkdir(parents=True, exist_ok=True)
-    conda.link(lock, prefix, settings.channels, store.conda)
-    if lock.pip:
-        pip.install(lock.pip, prefix, settings.pip_index, store.uv)
+    try:
+        conda.link(lock, prefix, settings.channels, store.conda)
+        if lock.pip:
+            pip.install(lock.pip, prefix, settings.pip_index, store.uv)
+    except ReleaseError as error:
+        if shutil.disk_usage(prefix.parent).free > _ROOM:
+            raise
+        raise ReleaseError(f"{error}\n{prefix.parent}: {os.strerror(errno.ENOSPC)}") from error
     _compile(prefix)
     _open(prefix)
     files = manifest.survey(prefix)
     store.share(prefix, files)
-    manifest.write(prefix, manifest.Manifest(fingerprint(lock), files, tuple(_packages(lock, prefix))))
+    manifest.write(prefix, manifest.Manifest(fingerprint(lock), files, tuple(packages(lock, prefix))))
 
 
 def _compile(prefix: Path) -> None:
@@ -76,11 +85,15 @@ def _open(prefix: Path) -> None:
                 path.chmod(wanted)
 
 
-def _packages(lock: Lock, prefix: Path) -> Iterator[dict[str, Any]]:
+def record(prefix: Path, package: CondaPackage) -> Path:
+    """Give the place of what conda notes about a package that it installed."""
+    return prefix / "conda-meta" / f"{package.name}-{package.version}-{package.build}.json"
+
+
+def packages(lock: Lock, prefix: Path) -> Iterator[dict[str, Any]]:
     """List what is installed for the catalogue: bytes are those of the installed files."""
     for package in lock.conda:
-        path = prefix / "conda-meta" / f"{package.name}-{package.version}-{package.build}.json"
-        paths = json.loads(path.read_text(encoding="utf-8"))["paths_data"]["paths"]
+        paths = json.loads(record(prefix, package).read_text(encoding="utf-8"))["paths_data"]["paths"]
         yield {
             "name": package.name,
             "version": package.version,

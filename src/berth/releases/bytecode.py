@@ -9,7 +9,7 @@ from one that has compiled nothing, for each directory (what was compiled before
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import importlib.util
 import os
 import py_compile
@@ -19,6 +19,7 @@ import warnings
 from pathlib import Path
 
 _PARALLEL = os.cpu_count() or 1
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 
 
 def main(prefix: Path) -> None:
@@ -33,25 +34,35 @@ def main(prefix: Path) -> None:
         if not todo:
             continue
         if running == _PARALLEL:
-            os.wait()
+            _wait()
             running -= 1
         if os.fork() == 0:
             _compile(todo, prefix)
         running += 1
     for _ in range(running):
-        os.wait()
+        _wait()
+
+
+def _wait() -> None:
+    """Wait for a process that compiles; end where it could not write."""
+    if os.wait()[1] != 0:
+        sys.exit(1)
 
 
 def _compile(sources: list[Path], prefix: Path) -> None:
     """Compile files and end this process; a file that is not valid Python has no bytecode."""
     for source in sources:
-        with contextlib.suppress(Exception):
+        try:
             py_compile.compile(
                 str(source),
                 dfile=str(source.relative_to(prefix)),
                 invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
                 doraise=True,
             )
+        except Exception as error:  # noqa: BLE001 - whatever a file of others brings about
+            if isinstance(error, OSError) and error.errno in _DISK:
+                os.write(2, f"{source}: {error.strerror}\n".encode())
+                os._exit(1)
     os._exit(0)
 
 

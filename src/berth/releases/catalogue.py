@@ -130,12 +130,20 @@ def load_contents(path: str | Path) -> Contents:
     """Read the file that a release's `contents` names; raises CatalogueError as `load` does."""
     document = _read(path, "list of packages")
     try:
+        return parse_contents(document)
+    except CatalogueError as error:
+        raise CatalogueError(f"the list of packages {path} is not valid: {error}") from error
+
+
+def parse_contents(document: object) -> Contents:
+    """Validate a decoded list of packages; raises CatalogueError as `parse` does."""
+    try:
         found = fields.mapping(document, "it", {"environments", "conda"})
         listed = [_listed(item, where) for item, where in fields.items(found["environments"], "environments")]
         fields.distinct([name for name, _ in listed], "environments")
         conda = None if found["conda"] is None else _listed(found["conda"], "conda")[1]
     except FieldError as error:
-        raise CatalogueError(f"the list of packages {path} is not valid: {error}") from error
+        raise CatalogueError(str(error)) from error
     return Contents(dict(listed), conda)
 
 

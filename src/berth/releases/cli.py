@@ -40,6 +40,7 @@ def register(parser: argparse.ArgumentParser) -> None:
     command = commands.add_parser("verify", help="check every file of the published releases")
     command.set_defaults(run=_verify)
     _root(command)
+    command.add_argument("--specs", type=Path, help="hold it against the locks of this directory, too")
     command.add_argument("names", nargs="*", metavar="RELEASE")
 
     command = commands.add_parser("diff", help="what changed between the locks of two releases")
@@ -54,7 +55,12 @@ def register(parser: argparse.ArgumentParser) -> None:
     _root(command)
     command.add_argument("--json", action="store_true", help="answer for programs")
 
-    command = commands.add_parser("retire", help="remove the files of a release that is not published")
+    command = commands.add_parser(
+        "retire",
+        help="remove the files of a release that is not published; sessions that use it lose them",
+        description="Remove the files of a release that is not published. Slurm is not asked whether "
+        "sessions still use it: look first (squeue), because what they have not read yet is gone for them.",
+    )
     command.set_defaults(run=_retire)
     _root(command)
     command.add_argument("name", metavar="RELEASE")
@@ -125,11 +131,12 @@ def _build(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     found = False
-    for line in keep.verify(options.root, options.names):
+    for line in keep.verify(options.root, options.names, options.specs):
         found = True
         _say(line)
     if not found:
-        _say("every file is as it was built")
+        named = "" if options.specs is None else ", and that is what the locks name"
+        _say(f"every file is as it was noted when it was built{named}")
     return int(found)
 
 

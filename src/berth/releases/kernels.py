@@ -178,8 +178,7 @@ def _files(release: Kernels) -> Files:
     files: Files = {}
     for kernel in release.kernels:
         name = f"share/jupyter/kernels/{kernel.spec.kernel}"
-        script = _script(release, kernel)
-        files[f"{name}/start"] = (0o755, script.encode())
+        files[f"{name}/start"] = (0o755, script(release, kernel).encode())
         shipped = _shipped(kernel)
         spec: dict[str, Any] = {
             **{key: shipped[key] for key in ("env", "interrupt_mode") if key in shipped},
@@ -194,7 +193,8 @@ def _files(release: Kernels) -> Files:
     return files
 
 
-def _script(release: Kernels, kernel: Kernel) -> str:
+def script(release: Kernels, kernel: Kernel) -> str:
+    """Give the script that makes a kernel's environment active and starts the command it is given."""
     modules = " ".join(shlex.quote(name) for name in kernel.spec.modules)
     path = 'export PATH="$CONDA_PREFIX/bin:$PATH"\n'
     if release.conda is not None:

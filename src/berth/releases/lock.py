@@ -55,8 +55,8 @@ class PipPackage:
 class Lock:
     """What an environment consists of, and from what it was solved.
 
-    `channels`, `conda_specs`, `pip_specs` and `virtual` are what was asked; a spec that asks otherwise
-    needs a new lock.
+    `channels`, `conda_specs` and `pip_specs` are what was asked; a spec that asks otherwise needs a new lock.
+    `virtual` is what nodes were taken to have: nobody compares it, `--virtual` may override the spec's.
     """
 
     name: str

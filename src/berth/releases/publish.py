@@ -5,10 +5,8 @@ The index is replaced by a rename, so nobody ever reads half of one; what it nam
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from berth.releases import catalogue, kernels, manifest, store
+from berth.releases import catalogue, contents, kernels, store
 from berth.releases.errors import ReleaseError
+from berth.releases.probe import probe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from berth.releases.kernels import Kernel
     from berth.releases.settings import Settings, Wanted
     from berth.releases.spec import ReleaseSpec
 
 INDEX: Final = "index.json"
-_CHECK_SECONDS: Final = 300
-_PROBE: Final = "import ipykernel.kernelapp"
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,19 @@ class Built:
 
 
 def published(root: Path) -> tuple[catalogue.Release, ...]:
-    """Give what is published below `root`; nothing where there is no index, or none that can be used."""
-    try:
-        return catalogue.load(root / INDEX)
-    except catalogue.CatalogueError:
+    """Give what is published below `root`; nothing where there is no index.
+
+    Raises ReleaseError where there is one that cannot be read: what never changes could not be told then.
+    """
+    path = root / INDEX
+    if not os.path.lexists(path):
         return ()
+    try:
+        return catalogue.load(path)
+    except catalogue.CatalogueError as error:
+        raise ReleaseError(
+            f"{path} cannot be read; restore it, or move it away if nothing is published: {error}"
+        ) from error
 
 
 def publish(settings: Settings, releases: Sequence[Built], scratch: Path | None) -> bool:
@@ -74,8 +79,7 @@ def publish(settings: Settings, releases: Sequence[Built], scratch: Path | None)
         catalogue.parse(document)
     except catalogue.CatalogueError as error:
         raise ReleaseError(f"the releases do not make a valid index: {error}") from error
-    conda = yaml.safe_dump(settings.condarc(), sort_keys=True)
-    texts = [(release.conda / ".condarc", conda) for release in releases if release.conda]
+    texts = [*_texts(settings, releases)]
     texts.append((settings.root / INDEX, json.dumps(document, indent=2, sort_keys=True) + "\n"))
     changed = [(path, text) for path, text in texts if _content(path) != text]
     if scratch is not None:
@@ -84,22 +88,35 @@ def publish(settings: Settings, releases: Sequence[Built], scratch: Path | None)
     return bool(changed)
 
 
+def _texts(settings: Settings, releases: Sequence[Built]) -> Iterator[tuple[Path, str]]:
+    """Give what the index, which comes after it, relies on: lists of packages, and users' conda's settings.
+
+    A list that is there stays: with the prefixes it never changes.
+    """
+    condarc = yaml.safe_dump(settings.condarc(), sort_keys=True)
+    for release in releases:
+        listed = contents.place(settings.root / release.spec.name, release.prefixes)
+        if not listed.is_file():
+            environments = [(kernel.spec.name, kernel.prefix) for kernel in release.kernels]
+            yield listed, contents.text(environments, release.conda)
+        if release.conda:
+            yield release.conda / ".condarc", condarc
+
+
 def _entry(
     settings: Settings, release: Built, known: catalogue.Release | None, scratch: Path | None
 ) -> dict[str, Any]:
     directory = settings.root / release.spec.name
+    found = kernels.Kernels(release.spec, release.kernels, release.conda, settings.user_site)
     for kernel in release.kernels:
         if known is None or str(kernel.prefix) not in {item.prefix for item in known.environments}:
-            _probe(kernel, user_site=settings.user_site)
-    found = kernels.Kernels(release.spec, release.kernels, release.conda, settings.user_site)
+            probe(found, kernel)
     place = found.write(directory, scratch)
-    contents = _contents(directory, release)
-    if known is not None and known.contents == str(contents[0]):
+    listed = contents.place(directory, release.prefixes)
+    if known is not None and known.contents == str(listed):
         size, files = known.bytes, known.files
     else:
         size, files = store.measure(release.prefixes)
-    if scratch is not None and not contents[0].is_file():
-        _replace(*contents, scratch)
     return {
         "name": release.spec.name,
         "date": release.spec.date.isoformat(),
@@ -111,7 +128,7 @@ def _entry(
         "hidden": release.wanted.hidden,
         "bytes": size,
         "files": files,
-        "contents": str(contents[0]),
+        "contents": str(listed),
     }
 
 
@@ -129,44 +146,6 @@ def _environment(kernel: Kernel) -> dict[str, Any]:
         "prefix": str(kernel.prefix),
         "packages": packages,
     }
-
-
-def _contents(directory: Path, release: Built) -> tuple[Path, str]:
-    """Give the place and the text of the list of packages; both follow from the prefixes."""
-    names = [prefix.name for prefix in release.prefixes]
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
-    path = directory / f"contents-{digest}.json"
-    if path.is_file():
-        return path, path.read_text(encoding="utf-8")
-    document: Mapping[str, Any] = {
-        "environments": [_listed(kernel.spec.name, kernel.prefix) for kernel in release.kernels],
-        "conda": _listed("conda", release.conda) if release.conda else None,
-    }
-    return path, json.dumps(document, indent=0) + "\n"
-
-
-def _listed(name: str, prefix: Path) -> dict[str, Any]:
-    return {"name": name, "packages": list(manifest.read(prefix).packages)}
-
-
-def _probe(kernel: Kernel, *, user_site: bool) -> None:
-    """Prove that a kernel can be started: its program is there, and Python's finds what it imports."""
-    program = kernels.executable(kernel, kernels.command(kernel, user_site=user_site))
-    if kernel.spec.language != "python":
-        return
-    try:
-        result = subprocess.run(
-            [str(program), "-I", "-B", "-c", _PROBE],
-            capture_output=True,
-            text=True,
-            timeout=_CHECK_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ReleaseError(f"the interpreter of {kernel.prefix} cannot be run: {error}") from error
-    if result.returncode != 0:
-        reason = result.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise ReleaseError(f"the environment {kernel.prefix} has no kernel that works: {reason[0]}")
 
 
 def _content(path: Path) -> str | None:

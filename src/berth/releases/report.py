@@ -15,7 +15,10 @@ _COLUMNS = ("name", "date", "layer", "state", "ends", "size", "files", "environm
 
 
 def rows(root: Path) -> Iterator[dict[str, Any]]:
-    """Give a row for each release: those of the index, newest first, then those that are retired."""
+    """Give a row for each release: those of the index, newest first, then those that are retired.
+
+    Raises ReleaseError where the index cannot be read.
+    """
     today = dt.datetime.now().astimezone().date()
     names = set()
     for release in published(root):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from berth.releases import conda, pip
-from berth.releases.errors import ChannelError, ReleaseError
+from berth.releases.errors import ChannelError, ReleaseError, told
 from berth.releases.lock import Lock
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def solve(
 
     `channels` maps names to URLs where they are not the default ones; `virtual` goes over the spec's.
     An environment that cannot be locked does not keep the others from it: ReleaseError tells all of them at
-    the end. A channel that cannot be read ends it at once.
+    the end. A channel that cannot be read ends it at once, and nothing is written.
     """
     requests = release.requests()
     if unknown := sorted(set(only) - requests.keys()):
@@ -37,6 +37,7 @@ def solve(
     specs = {item.name: item for item in release.environments}
     wanted = dict.fromkeys(only or requests)
     problems = []
+    locks: dict[Path, str] = {}
     for name in wanted:
         try:
             lock = _solve(release, name, channels, {**release.virtual, **virtual}, pip_index)
@@ -47,12 +48,30 @@ def solve(
         except ReleaseError as error:
             problems.append(f"{release.name}, {name}: {error}")
             continue
-        path = release.lock_path(name)
-        changed = not path.is_file() or path.read_text(encoding="utf-8") != lock.text()
-        path.write_text(lock.text(), encoding="utf-8")
-        yield path, changed
+        locks[release.lock_path(name)] = lock.text()
+    changed = {
+        path: text
+        for path, text in locks.items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    }
+    with told(f"the locks of {release.name} cannot be written"):
+        _write(changed)
+    yield from ((path, path in changed) for path in locks)
     if problems:
         raise ReleaseError("\n".join([*problems, f"not locked: {len(problems)} of {len(wanted)}"]))
+
+
+def _write(texts: Mapping[Path, str]) -> None:
+    """Write files whole, or none of them."""
+    new = {path: path.with_name(f".{path.name}.new") for path in texts}
+    try:
+        for path, text in texts.items():
+            new[path].write_text(text, encoding="utf-8")
+        for path, whole in new.items():
+            whole.replace(path)
+    finally:
+        for left in new.values():
+            left.unlink(missing_ok=True)
 
 
 def _solve(

@@ -52,8 +52,20 @@ class Kernels:
         path.chmod(mode)
         return str(path)
 
+    def shell(self, behind: str) -> str:
+        """A shell called sh that is a link to another one."""
+        program, link = self.root / behind, self.root / "sh"
+        program.write_bytes(b"\x7fELF")
+        program.chmod(0o755)
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+        return str(link)
+
     def fault(self, *argv: str) -> str:
         return fault(self.kernel(*argv), self.releases) or ""
+
+    def warning(self, *argv: str) -> str:
+        return warning(self.kernel(*argv), self.releases) or ""
 
 
 @pytest.fixture
@@ -137,6 +149,31 @@ def test_a_kernel_on_a_retired_release_whose_files_are_still_there_is_warned_of(
 )
 def test_a_wrapper_that_does_not_do(kernels: Kernels, text: str, mode: int, sentence: str) -> None:
     assert sentence in kernels.fault(kernels.wrapper(text, mode), kernels.python(), *LAUNCH)
+
+
+@pytest.mark.parametrize("head", ["#!{}", "#! {} -e", "#!/usr/bin/env sh"])
+@pytest.mark.parametrize("behind", ["dash", "busybox"])
+def test_a_wrapper_that_loads_modules_under_a_shell_without_them_is_warned_of(
+    kernels: Kernels, monkeypatch: pytest.MonkeyPatch, head: str, behind: str
+) -> None:
+    shell = kernels.shell(behind)
+    monkeypatch.setenv("PATH", str(kernels.root), prepend=":")
+    wrapper = kernels.wrapper(GOOD.replace("#!/bin/bash", head.format(shell)))
+    sentence = f"{wrapper} has no command module under {shell}: begin with #!/bin/bash"
+    assert kernels.warning(wrapper, kernels.python(), *LAUNCH) == sentence
+
+
+def test_a_shell_with_modules_is_not_warned_of(kernels: Kernels) -> None:
+    python = kernels.python()
+    assert kernels.warning(kernels.wrapper(GOOD), python, *LAUNCH) == ""
+    # Where sh is bash, as on RHEL, it takes the function from the environment.
+    bash = GOOD.replace("/bin/bash", kernels.shell("bash"))
+    assert kernels.warning(kernels.wrapper(bash), python, *LAUNCH) == ""
+    dash = GOOD.replace("/bin/bash", kernels.shell("dash"))
+    assert kernels.warning(kernels.wrapper(dash), python, *LAUNCH) != ""
+    for harmless in ("# module load gcc", ". /etc/profile.d/lmod.sh\nmodule load gcc", "modules=none"):
+        wrapper = kernels.wrapper(dash.replace("module load gcc", harmless))
+        assert kernels.warning(wrapper, python, *LAUNCH) == "", harmless
 
 
 def test_wrappers_and_programs_of_other_kinds_are_left_alone(kernels: Kernels) -> None:

@@ -29,6 +29,11 @@ def test_the_list_of_groups_says_of_each_what_its_own_help_says(group: str) -> N
     assert f"\n{about[0].upper()}{about[1:]}.\n" in run(group, "--help").stdout
 
 
+def test_who_removes_a_release_is_told_that_nobody_asks_for_sessions() -> None:
+    said = " ".join(run("release", "retire", "--help").stdout.split())
+    assert "Slurm is not asked whether sessions still use it" in said
+
+
 @pytest.mark.parametrize("arguments", [(), ("nonsense",), ("release",), ("release", "nonsense")])
 def test_what_is_no_command_is_refused_with_what_there_is(arguments: tuple[str, ...]) -> None:
     done = run(*arguments)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 import subprocess
 import zipfile
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from berth.releases import catalogue, changes, lock, manifest, solve, spec
 from berth.releases.errors import ReleaseError
+from tests.unit import disks
 from tests.unit.releases import channel
 from tests.unit.releases.channel import Package, pure
 from tests.unit.releases.conftest import NAME, PYTHON, RELEASE, R
@@ -84,6 +87,51 @@ def test_a_channel_that_cannot_be_read_is_told_once(site: Site) -> None:
     with pytest.raises(ReleaseError, match=r"^the channels conda-forge cannot be read: ") as told:
         list(solve.solve(spec.load(site.settings.specs_dir, NAME), (), channels, {}, ""))
     assert "python" not in str(told.value)
+
+
+def test_locks_are_written_when_all_environments_have_been_tried(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    channel.make(site.channel, pure("dask", "2024.5", depends=("python", "numpy >=2")))
+    before = specs(site)
+    solved = solve._solve
+
+    def interrupted(release: spec.ReleaseSpec, name: str, *rest: Any) -> lock.Lock:
+        if name == "r":
+            raise KeyboardInterrupt
+        return solved(release, name, *rest)
+
+    monkeypatch.setattr(solve, "_solve", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        site.lock()
+    assert specs(site) == before
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(site.place / "cache"))
+    assert site.lock()["dask"]
+
+
+def specs(site: Site) -> dict[str, str]:
+    return {
+        path.name: path.read_text(encoding="utf-8") for path in (site.settings.specs_dir / NAME).iterdir()
+    }
+
+
+@pytest.mark.slow
+@disks.needs_mount
+def test_locks_for_which_there_is_no_room_stay_as_they_were(site: Site) -> None:
+    place = site.place / "small"
+    with disks.mounted(place, "300k") as small:
+        shutil.copytree(site.settings.specs_dir, small, dirs_exist_ok=True)
+        site.settings = replace(site.settings, specs_dir=small)
+        channel.make(site.channel, pure("dask", "2024.5", depends=("python", "numpy >=2")))
+        before = specs(site)
+        filler = disks.fill(small)
+        with pytest.raises(ReleaseError, match=r"locks of 2026\.11 cannot be written: No space left"):
+            site.lock()
+        assert specs(site) == before
+        filler.unlink()
+        assert site.lock() == {"conda": False, "python": False, "dask": True, "r": False}
+        assert sorted(specs(site)) == sorted(before), "nothing is left beside them"
 
 
 def test_a_spec_can_name_the_channel_that_gives_its_package_wherever_that_is(site: Site) -> None:

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -19,6 +20,7 @@ from berth.releases import catalogue, keep, report
 from berth.releases.errors import ReleaseError
 from berth.releases.settings import Wanted
 from tests.unit.releases.conftest import ENVIRONMENT, LAYER, NAME, PYTHON, ROOT, R
+from tests.unit.releases.test_build import tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -145,6 +147,11 @@ def _list(site: Site) -> None:
     path.write_text("{}", encoding="utf-8")
 
 
+def _list_more(site: Site) -> None:
+    (path,) = (site.root / NAME).glob("contents-*.json")
+    path.write_text(path.read_text(encoding="utf-8").replace('"2.0"', '"2.9"'), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
@@ -158,6 +165,7 @@ def _list(site: Site) -> None:
         (_relink, "lib/R/link: is -> /tmp/x, was -> data.txt"),
         (_kernel, "is not what was published"),
         (_list, "the list of packages"),
+        (_list_more, "is not the list of what the environments hold"),
     ],
 )
 def test_verify_names_what_is_not_as_it_was_built(
@@ -165,7 +173,7 @@ def test_verify_names_what_is_not_as_it_was_built(
 ) -> None:
     site.apply()
     done = site.run("verify", "--root", str(site.root))
-    assert (done.returncode, done.stdout) == (0, "every file is as it was built\n")
+    assert (done.returncode, done.stdout) == (0, "every file is as it was noted when it was built\n")
     harm(site)
     done = site.run("verify", "--root", str(site.root), NAME)
     assert done.returncode == 1
@@ -199,10 +207,27 @@ def test_a_published_release_is_not_removed_and_a_retired_one_is(two: Site) -> N
         keep.retire(two.root, "../layers", check=False)
 
 
-def test_nothing_is_removed_while_the_index_cannot_be_read(two: Site) -> None:
-    (two.root / "index.json").write_text("{", encoding="utf-8")
-    with pytest.raises(ReleaseError, match="it is not known what may be removed"):
-        keep.retire(two.root, NAME, check=False)
+DAMAGED = ("{", "", '{"version": 1, "releases": []}')
+
+
+@pytest.mark.parametrize("text", DAMAGED, ids=["cut", "empty", "another format"])
+def test_nothing_is_published_removed_or_listed_while_the_index_cannot_be_read(site: Site, text: str) -> None:
+    site.apply()
+    (site.root / "index.json").write_text(text, encoding="utf-8")
+    site.write(python=PYTHON.replace("numpy <2.1", "numpy"))
+    site.lock(NAME, "python")
+    before = tree(site.root)
+    sentence = r"index\.json cannot be read; restore it, or move it away if nothing is published: "
+    for check in (True, False):
+        with pytest.raises(ReleaseError, match=sentence):
+            site.apply(check=check)
+    with pytest.raises(ReleaseError, match=sentence):
+        keep.retire(site.root, NAME, check=False)
+    done = site.run("list", "--root", str(site.root))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.search(sentence, done.stderr)
+    assert done.stderr.count("\n") == 1
+    assert tree(site.root) == before
 
 
 def test_the_list_shows_size_state_and_what_is_inside(two: Site) -> None:

@@ -32,7 +32,7 @@ class Section:
 
     @property
     def bytes(self) -> int:
-        """What its packages weigh, as they were downloaded."""
+        """What the installed files of its packages take, shared ones counted in each."""
         return sum(package.bytes for package in self.packages)
 
 
