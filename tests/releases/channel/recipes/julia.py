@@ -29,7 +29,8 @@ def packages(work: Work) -> Iterator[Package]:
     tree.take("etc/julia", f"{HOME}/etc/julia")
     (tree.top / "bin").mkdir()
     (tree.top / "bin/julia").symlink_to(f"../{HOME}/bin/julia")
-    tree.complete(LIBRARIES, f"{LIBRARIES}/julia", opened=_opened(tree))
+    # What Julia opens by a link one directory below is looked for from there: hence also above each.
+    tree.complete(LIBRARIES, f"{LIBRARIES}/julia", f"{HOME}/lib", opened=_opened(tree))
     yield Package(
         name="julia",
         version=f"{suite.version('julia')}+lab",
