@@ -23,7 +23,7 @@ USER = "alice"
 PREPARE = "berth[.]session[.]prepare"
 READY_SECONDS = 180.0
 """At the lowest priority, on cores that others use."""
-_HELD_SECONDS = "180"
+_HELD_SECONDS = "90"
 _HOLD = """
 until [ -d "$1/packages/IJulia" ]; do sleep 0.02; done
 pkill -STOP -u "$2" -x julia || [ $? = 1 ]
