@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 RELEASE = "2026.11"
 OPTIONS = {"release": RELEASE, "cores": "2", "memory": "3G", "gpus": f"{COURSE_TYPE}:1"}
+SMALL = {**OPTIONS, "gpus": "0"}
+"""Without a GPU: on whichever node."""
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,8 @@ def processes(node: Machine, *words: str) -> list[int]:
 def command(session: Session) -> list[str]:
     """How the session prepares Julia."""
     (pid,) = processes(session.node, "-f", PREPARE)
-    return session.node.run("tr", "\\0", "\\n", f"/proc/{pid}/cmdline").splitlines()
+    script = "import json, sys; print(json.dumps(open(sys.argv[1]).read().split('\\0')[:-1]))"
+    return [str(word) for word in session.node.python(script, f"/proc/{pid}/cmdline")]
 
 
 @contextmanager
