@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 LAB_SECONDS = 90.0
 KERNEL_SECONDS = 120.0
-CARD = '.jp-LauncherCard[data-category="Notebook"]'
+CARD = '.jp-LauncherCard[data-category="Notebook"] .jp-LauncherCard-label'
 DIALOG = ".jp-Dialog"
 # Nothing of the text lies beyond the edge of what holds it.
 CUT_OFF = """
-return [...document.querySelectorAll(arguments[0])].filter(item =>
-    item.scrollWidth > item.clientWidth + 1 || item.scrollHeight > item.clientHeight + 1).map(item => item.outerHTML);
+const cut = (item) => item.scrollWidth > item.clientWidth + 1 || item.scrollHeight > item.clientHeight + 1;
+return [...document.querySelectorAll(arguments[0])].filter(cut).map(item => item.outerHTML);
 """
 
 
@@ -47,10 +47,11 @@ def test_the_launcher_says_that_julia_is_being_prepared_and_a_click_what_to_do(
         halfway()
         browser.open("/")
         browser.log_in(USER)
+        open_launcher(browser)
         waiting = f"{julia.name} (being prepared)"
         card = browser.see(CARD, julia.name, seconds=LAB_SECONDS)
         assert " ".join(card.text.split()) == waiting
-        assert browser.script(CUT_OFF, f"{CARD} .jp-LauncherCard-label") == []
+        assert browser.script(CUT_OFF, CARD) == []
         browser.picture("julia-being-prepared")
         card.click()
         reason = read_dialog(browser, "julia-dialog")
@@ -58,12 +59,18 @@ def test_the_launcher_says_that_julia_is_being_prepared_and_a_click_what_to_do(
         assert reason.endswith(f"progress: {julia.log}")
         preparing.go_on()
         julia.wait(alice)
-        browser.open(f"/user/{USER}/lab?reset")
+        open_launcher(browser)
         card = browser.see(CARD, julia.name, seconds=LAB_SECONDS)
         assert card.text.strip() == julia.name
         card.click()
         browser.see(".jp-StatusBar-TextItem", f"{julia.name} | Idle", seconds=KERNEL_SECONDS)
         browser.picture("julia-prepared")
+
+
+def open_launcher(browser: Window) -> None:
+    """Have the launcher, whatever the user left open."""
+    browser.see("#jp-top-panel, .jp-Launcher", seconds=LAB_SECONDS)
+    browser.open(f"/user/{USER}/lab?reset")
 
 
 def read_dialog(browser: Window, picture: str) -> str:
