@@ -82,7 +82,7 @@ def test_a_broken_one_is_told_in_list_launcher_and_dialog(session: Session, term
         assert shown(session) == "The shorter way (cannot start)"
         answer = session.visitor.lab("POST", "kernels", json={"name": NAME})
         assert answer.status_code == 500
-        assert f"{PYTHON} is gone" in answer.json()["message"]
+        assert f"The shorter way cannot start: {PYTHON} is gone" in " ".join(answer.json()["message"].split())
     finally:
         session.node.run("mv", f"{PYTHON}.away", PYTHON)
 

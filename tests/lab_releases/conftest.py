@@ -17,6 +17,7 @@ from tests.lab.conftest import (  # noqa: F401 - fixtures are found by their nam
     slurm,
 )
 from tests.lab.sessions import running
+from tests.lab_releases.preparing import julia_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
 
 RELEASE = "2026.11"
 OPTIONS = {"release": RELEASE, "cores": "2", "memory": "3G", "gpus": f"{COURSE_TYPE}:1"}
+SMALL = {**OPTIONS, "gpus": "0"}
+"""Without a GPU: on whichever node."""
 
 
 @pytest.fixture(scope="module")
 def session(slurm: Slurm, alice: Visitor) -> Iterator[Session]:  # noqa: F811
-    """A session of alice's with the release that has all environments, and one GPU."""
+    """A session of alice's with the release that has all environments, and one GPU; Julia is prepared."""
     with running(slurm, alice, **OPTIONS) as session:
+        julia_of(RELEASE).wait(alice)
         yield session
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from berth.session.launch import Launch
     from berth.session.preparations import Preparation
 
+# Nothing is broken that users copy: no path, no command's option.
+_BREAK: Final = TextWrapper(width=76, break_long_words=False, break_on_hyphens=False)
 _RAISE: Final = 'echo "$1" > /proc/self/oom_score_adj; shift; exec "$@"'
 
 
@@ -29,8 +32,12 @@ class KernelProblemError(HTTPError):
     """A kernel cannot start; the text is a sentence for its user, which JupyterLab shows."""
 
     def __init__(self, sentence: str) -> None:
-        """Take the sentence, which every API of the server passes on as it is."""
-        super().__init__(500, sentence)
+        """Take the sentence, which every API of the server passes on as it is.
+
+        It is broken into lines: JupyterLab's dialog shows it as it is, and hides what does not fit into one.
+        """
+        lines = [_BREAK.fill(line) for line in sentence.splitlines()]
+        super().__init__(500, "\n".join(lines))
 
     def __str__(self) -> str:
         """Give the sentence alone."""
@@ -93,7 +100,9 @@ class SessionKernelSpecs(KernelSpecManager):  # type: ignore[misc, unused-ignore
         place = Path(spec.resource_dir)
         if place.parent != own.directory(Path.home()):
             return None
-        return fault(own.read(place), _releases(self.launch))
+        kernel = own.read(place)
+        reason = fault(kernel, _releases(self.launch))
+        return f"{kernel.display_name} cannot start: {reason}" if reason else None
 
 
 class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ignore]
@@ -107,7 +116,7 @@ class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ig
         spec: Any = self.kernel_spec
         problem = await asyncio.to_thread(specs.problem, spec)
         if problem is not None:
-            raise KernelProblemError(f"{spec.display_name}: {problem}")
+            raise KernelProblemError(problem)
         return await super()._async_pre_start_kernel(**options)
 
     def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:

@@ -50,7 +50,7 @@ FULL = (
     Part("r"),
     Part("clang"),
     Part("julia"),
-    Part("kernels", ("kernels/lab_kernels",)),
+    Part("kernels", ("kernels", "channel/registry.py", "channel/repository.py")),
 )
 TIERS = {"small": SMALL, "full": FULL}
 

@@ -43,10 +43,11 @@ def test_the_full_channel_locks_the_rest_and_keeps_what_is_locked(tool: Tool, tm
     lock(tmp_path, small=True)
     tool.asked.clear()
     lock(tmp_path)
-    (asked,) = tool.asked
-    assert asked[0] == "2026.11"
-    assert {"dask", "pytorch", "julia"} <= set(asked[1])
-    assert "python" not in asked[1]
+    older, newer = tool.asked
+    assert older == ("2026.05", ["julia"])
+    assert newer[0] == "2026.11"
+    assert {"dask", "pytorch", "julia"} <= set(newer[1])
+    assert "python" not in newer[1]
 
 
 def test_a_second_run_locks_nothing(tool: Tool, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
+DIALOG = 80
+"""Characters of a line that JupyterLab's dialog shows in a window of usual width."""
 HOOK = """#!/bin/sh
 touch "$HOME/started"
 while [ ! -e "$HOME/go" ]; do sleep 0.05; done
@@ -107,7 +109,7 @@ def names(session: Session) -> dict[str, str]:
 
 
 def refusal(session: Session, kernel: str) -> str:
-    """What a click on a kernel that cannot start is answered with."""
+    """What a click on a kernel that cannot start is answered with, in lines as the dialog shows them."""
     model: dict[str, Any] = {
         "kernel": {"name": kernel},
         "name": "x",
@@ -122,6 +124,11 @@ def refusal(session: Session, kernel: str) -> str:
     return said
 
 
+def in_one_line(said: str) -> str:
+    """A sentence without its line breaks."""
+    return " ".join(said.split())
+
+
 def test_a_kernel_that_cannot_start_says_so_in_its_name(session: Session) -> None:
     shown = names(session)
     assert shown["good"] == "Good"
@@ -130,9 +137,17 @@ def test_a_kernel_that_cannot_start_says_so_in_its_name(session: Session) -> Non
 
 
 def test_starting_it_is_refused_with_the_reason(session: Session) -> None:
-    assert "/gone/envs/x/bin/python is gone: the environment was removed or moved" in refusal(session, "gone")
-    assert "kernel.json is not valid JSON" in refusal(session, "torn")
+    gone = in_one_line(refusal(session, "gone"))
+    assert gone.startswith("Gone cannot start: /gone/envs/x/bin/python is gone: the environment was removed")
+    assert "kernel.json is not valid JSON" in in_one_line(refusal(session, "torn"))
     assert [item for item in json.loads(session.get("api/kernels")[1]) if item["name"] != "good"] == []
+
+
+def test_the_reason_fits_into_the_dialog_and_no_path_is_torn(session: Session) -> None:
+    said = refusal(session, "gone")
+    assert len(said.splitlines()) > 1
+    assert [line for line in said.splitlines() if len(line) > DIALOG] == []
+    assert "/gone/envs/x/bin/python" in said
 
 
 def test_nobody_s_modules_and_start_up_file_reach_a_kernel(session: Session) -> None:
@@ -173,8 +188,8 @@ def test_an_environment_that_is_being_prepared_says_so_and_then_works(session: S
     home = session.layer.home
     until((home / "started").exists, session)
     assert names(session)["julia-1.9"] == "Julia 1.9 (being prepared)"
-    said = refusal(session, "julia-1.9")
-    assert "is being prepared in your home" in said
+    said = in_one_line(refusal(session, "julia-1.9"))
+    assert said.startswith("Julia 1.9 is being prepared in your home")
     assert str(home / ".berth/log/prepare-julia-0123.log") in said
     (home / "go").touch()
     until(lambda: names(session)["julia-1.9"] == "Julia 1.9", session)

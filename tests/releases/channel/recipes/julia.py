@@ -21,15 +21,17 @@ LEFT_OUT = {"test", "docs", "doc"}
 def packages(work: Work) -> Iterator[Package]:
     """Yield `julia`."""
     suite = work.suite("bullseye")
-    suite.unpack("julia")
+    suite.unpack("julia", "curl")
     tree = Tree(suite.root, work.empty("julia"))
     tree.take("usr/bin/julia", f"{HOME}/bin/julia")
     tree.take("usr/lib/x86_64-linux-gnu/julia", f"{LIBRARIES}/julia")
     tree.take("usr/share/julia", f"{HOME}/share/julia", leave=LEFT_OUT.__contains__)
     tree.take("etc/julia", f"{HOME}/etc/julia")
-    (tree.top / "bin").mkdir()
+    # This Julia's Pkg does nothing without a program that downloads, not even what needs no download.
+    tree.take("usr/bin/curl", "bin/curl")
     (tree.top / "bin/julia").symlink_to(f"../{HOME}/bin/julia")
-    tree.complete(LIBRARIES, f"{LIBRARIES}/julia", opened=_opened(tree))
+    # What Julia opens by a link one directory below is looked for from there: hence also above each.
+    tree.complete(LIBRARIES, f"{LIBRARIES}/julia", f"{HOME}/lib", opened=_opened(tree))
     yield Package(
         name="julia",
         version=f"{suite.version('julia')}+lab",

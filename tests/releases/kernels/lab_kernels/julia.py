@@ -1,16 +1,18 @@
-"""Julia on a process of its own: `python -m lab_kernels.julia -f CONNECTION_FILE`."""
+"""Julia on a process of its own: `python -m lab_kernels.julia -f CONNECTION_FILE`, which Julia itself starts.
+
+The other half is Julia's package in `kernels/julia/IJulia`.
+"""
 
 from __future__ import annotations
 
 import base64
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from .interpreter import Interpreter
 from .kernel import CellError, InterpreterKernel, launch
-
-DRIVER = Path(__file__).with_name("driver.jl")
 
 
 class JuliaKernel(InterpreterKernel):
@@ -31,7 +33,8 @@ class JuliaKernel(InterpreterKernel):
         """Prepare the interpreter."""
         super().__init__(**words)  # type: ignore[no-untyped-call]  # ipykernel has no types there
         julia = str(Path(sys.prefix) / "bin/julia")
-        self.interpreter = Interpreter([julia, "--startup-file=no", "--quiet", str(DRIVER)])
+        cells = "import IJulia; IJulia.run_cells()"
+        self.interpreter = Interpreter([julia, "--startup-file=no", "--quiet", "-e", cells])
 
     def evaluate(self, code: str) -> str | None:
         """Run a cell; return what its last expression gives as Julia shows it."""
@@ -48,4 +51,6 @@ class JuliaKernel(InterpreterKernel):
 
 
 if __name__ == "__main__":
+    # Julia, whose process this was, keeps SIGINT to a thread of its own.
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     launch(JuliaKernel)

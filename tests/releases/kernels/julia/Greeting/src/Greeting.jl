@@ -1,0 +1,6 @@
+"A package that a user may add."
+module Greeting
+
+greet() = "good day"
+
+end
