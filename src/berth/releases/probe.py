@@ -62,7 +62,8 @@ def _other(release: Kernels, kernel: Kernel, program: Path) -> None:
     with program.open("rb") as file:
         binary = file.read(4) == b"\x7fELF"
     if binary and shutil.which("ldd"):
-        _, said = _run(release, kernel, ["ldd", str(program)])
+        # Where a program is a link, it finds its libraries from where that leads: ldd does not.
+        _, said = _run(release, kernel, ["ldd", str(program.resolve())])
         if missing := _MISSING.search(said):
             raise _refusal(kernel, f"{program}: {missing[1]}")
     elif not binary:

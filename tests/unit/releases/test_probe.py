@@ -11,7 +11,7 @@ import pytest
 from berth.releases import catalogue, probe
 from berth.releases.errors import ReleaseError
 from tests.unit.releases import channel
-from tests.unit.releases.channel import PLACEHOLDER, Package
+from tests.unit.releases.channel import PLACEHOLDER, Link, Package
 from tests.unit.releases.conftest import NAME, RELEASE, R
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="a program is linked: install gcc")
 
 
-def publish(site: Site, files: Mapping[str, str | bytes], more: str = "") -> None:
+def publish(site: Site, files: Mapping[str, str | bytes | Link], more: str = "") -> None:
     """Publish a release with a kernel that is this julia, started by our own command."""
     channel.make(site.channel, Package("julia", "1.9.4", files=files))
     site.write(
@@ -85,6 +85,18 @@ def test_a_program_without_one_of_its_libraries_is_refused(site: Site, tmp_path:
         publish(site, {"bin/julia": program})
     assert not published(site)
     publish(site, {"bin/julia": program, "lib/libours.so": library})
+    assert published(site)
+
+
+@needs_compiler
+def test_a_link_finds_the_libraries_of_the_program_that_it_leads_to(site: Site, tmp_path: Path) -> None:
+    program, library = linked(tmp_path)
+    files = {
+        "bin/julia": Link("own/bin/julia"),
+        "bin/own/bin/julia": program,
+        "bin/own/lib/libours.so": library,
+    }
+    publish(site, files)
     assert published(site)
 
 
