@@ -91,7 +91,7 @@ def test_a_program_without_one_of_its_libraries_is_refused(site: Site, tmp_path:
 @needs_compiler
 def test_a_link_finds_the_libraries_of_the_program_that_it_leads_to(site: Site, tmp_path: Path) -> None:
     program, library = linked(tmp_path)
-    files = {
+    files: dict[str, str | bytes | Link] = {
         "bin/julia": Link("own/bin/julia"),
         "bin/own/bin/julia": program,
         "bin/own/lib/libours.so": library,
