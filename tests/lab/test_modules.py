@@ -151,7 +151,7 @@ def test_a_wrapper_loads_modules_for_its_kernel(session: Session) -> None:
         node.python(WRITE, f"{OWN}/wrapper.sh", GUIDE, user="alice")
         refused = visitor.lab("POST", "kernels", json={"name": NAME})
         assert refused.status_code == 500
-        assert f"{OWN}/wrapper.sh is not executable; chmod +x" in refused.json()["message"]
+        assert f"{OWN}/wrapper.sh is not executable; chmod +x" in " ".join(refused.json()["message"].split())
         node.run("chmod", "+x", f"{OWN}/wrapper.sh", user="alice")
         with Kernel.start(visitor, NAME) as kernel:
             assert kernel.value(LOADED) == ["loaded", "loaded"]
