@@ -2,9 +2,9 @@
 
 `sbatch` prints one line for everything that can go wrong with the request that it sends: "Batch job
 submission failed: <reason>". A reason below comes from the controller, which sends it only for a job that it
-did not keep; the last one means that there was no connection to send anything over. Every other reason
-(time-outs, lost or unreadable replies, errors of the operating system, reasons of a later Slurm) may hide a
-queued job, so it is not listed. Read in the sources of Slurm 22.05 to 26.11: src/sbatch/sbatch.c,
+did not keep; the last one of `AWAY` means that there was no connection to send anything over. Every other
+reason (time-outs, lost or unreadable replies, errors of the operating system, reasons of a later Slurm) may
+hide a queued job, so it is not listed. Read in the sources of Slurm 22.05 to 26.11: src/sbatch/sbatch.c,
 src/api/submit.c, src/common/slurm_protocol_api.c, src/common/slurm_errno.c, src/slurmctld/proc_req.c.
 """
 
@@ -81,9 +81,15 @@ Multiple partition job request not supported when a partition is set in the asso
 RestrictedCoresPerGPU: Not enough unique cores per GPU
 RestrictedCoresPerGPU: Missing core topology for GPUs
 RestrictedCoresPerGPU: No GPUs configured on node
+""".splitlines()
+)
+
+AWAY = frozenset(
+    """\
 Rate limit exceeded, please retry momentarily
 Rate limit exceeded, please retry later
 Slurm backup controller in standby mode
 Unable to contact slurm controller (connect failure)
 """.splitlines()
 )
+"""Nothing was kept here either, but Slurm refused nothing: it cannot be asked at the moment."""

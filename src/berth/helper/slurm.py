@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from berth.helper import home
 from berth.helper.protocol import Answer, Cancel, Estimate, Resources, Submit, failure, success
-from berth.helper.refusals import REFUSALS
+from berth.helper.refusals import AWAY, REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ _MAX_MESSAGE = 2000
 _PREFIX = re.compile(r"^(?:sbatch|scancel): (?:(?:error|fatal): )?", re.MULTILINE)
 _COMPLAINT = re.compile(r"^sbatch: (?:error|fatal): ", re.MULTILINE)
 _SUBMISSION_FAILED = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.MULTILINE)
+_TEST_FAILED = re.compile(r"^(?:sbatch: error: )?allocation failure: (.*)$", re.MULTILINE)
 _NEVER_SENT = re.compile(r"auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error$", re.MULTILINE)
 _JOB_ID = re.compile(r"([0-9]{1,10})(?:;\S+)?")
 _NOT_CANCELLED = re.compile(
@@ -73,17 +74,20 @@ def submit(user: User, request: Submit, settings: Settings) -> Answer:
         job_id = _JOB_ID.fullmatch(result.stdout.strip().rpartition("\n")[2])
         if job_id:
             return success(job_id=int(job_id[1]))
-    return failure("refused" if _proves_refusal(result) else "unknown", result.message)
+    return failure(_error(result, _SUBMISSION_FAILED), result.message)
 
 
-def _proves_refusal(result: _Result) -> bool:
+def _error(result: _Result, failed: re.Pattern[str]) -> str:
+    """Say what the end of sbatch proves: "refused", "slurm-away" (nothing was kept), or "unknown"."""
     # 1 is sbatch's status for every error of its own. It prints the job id last, if there is one.
     if result.status != 1 or result.stdout.strip():
-        return False
-    reasons = _SUBMISSION_FAILED.findall(result.stderr)
+        return "unknown"
+    reasons = failed.findall(result.stderr)
     if reasons and not _NEVER_SENT.search(result.stderr):
-        return reasons[-1].strip() in REFUSALS
-    return bool(_COMPLAINT.search(result.stderr))  # it gave up before it sent anything
+        reason = reasons[-1].strip()
+        return "slurm-away" if reason in AWAY else "refused" if reason in REFUSALS else "unknown"
+    # it gave up before it sent anything
+    return "refused" if _COMPLAINT.search(result.stderr) else "unknown"
 
 
 def estimate(user: User, request: Estimate, settings: Settings) -> Answer:
@@ -95,7 +99,8 @@ def estimate(user: User, request: Estimate, settings: Settings) -> Answer:
         return failure("refused", str(error))
     if result.status == 0 and result.stderr.strip():
         return success(text=result.message)
-    return failure("refused" if result.status == 1 else "unknown", result.message)
+    refused = _error(result, _TEST_FAILED) == "refused"
+    return failure("refused" if refused else "unknown", result.message)
 
 
 def cancel(user: User, request: Cancel, settings: Settings) -> Answer:

@@ -11,6 +11,7 @@ import pytest
 
 from berth.helper import slurm
 from berth.helper.protocol import Answer, Cancel, Estimate, Resources, Submit
+from berth.helper.refusals import AWAY
 from tests.unit.helper.conftest import needs_root
 from tests.unit.helper.requests import JOB_NAME, RESOURCES
 
@@ -121,10 +122,6 @@ def test_a_queued_job_has_its_number(
             "Ask for fewer cores.; Batch job submission failed: Unspecified error",
         ),
         (
-            f"{FAILED}: Unable to contact slurm controller (connect failure)\n",
-            "Batch job submission failed: Unable to contact slurm controller (connect failure)",
-        ),
-        (
             f"sbatch: error: {NO_CREDENTIAL}\n{FAILED}: Protocol authentication error\n",
             f"{NO_CREDENTIAL}; Batch job submission failed: Protocol authentication error",
         ),
@@ -179,6 +176,14 @@ MAYBE_QUEUED = [
     "A reason that only a later Slurm knows",
     "",
 ]
+
+
+@pytest.mark.parametrize("reason", sorted(AWAY))
+def test_a_slurm_that_is_away_has_queued_nothing_and_refused_nothing(
+    ends: End, user: User, settings: Settings, reason: str
+) -> None:
+    ends(1, "", f"{FAILED}: {reason}\n")
+    assert slurm.submit(user, request(), settings)["error"] == "slurm-away"
 
 
 @pytest.mark.parametrize("reason", MAYBE_QUEUED + sorted({os.strerror(code) for code in errno.errorcode}))
@@ -260,6 +265,12 @@ def test_an_estimate_is_slurms_sentence(ends: End, user: User, settings: Setting
     ("end", "error"),
     [
         ((1, "allocation failure: Requested node configuration is not available\n"), "refused"),
+        ((1, "sbatch: error: allocation failure: Invalid qos specification\n"), "refused"),
+        ((1, "sbatch: error: Invalid --mem specification\n"), "refused"),
+        ((1, "allocation failure: Unable to contact slurm controller (connect failure)\n"), "unknown"),
+        ((1, "allocation failure: Slurm backup controller in standby mode\n"), "unknown"),
+        ((1, "allocation failure: Rate limit exceeded, please retry later\n"), "unknown"),
+        ((1, "allocation failure: Socket timed out on send/recv operation\n"), "unknown"),
         ((0, ""), "unknown"),
         ((None, ""), "unknown"),
         ((-15, ""), "unknown"),

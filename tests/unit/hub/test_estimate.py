@@ -67,7 +67,7 @@ def test_a_start_is_told_with_the_zone_of_its_clock() -> None:
                 Verdict.REFUSED,
                 message="QOSMaxGRESPerUser; allocation failure: Job violates accounting/QOS policy",
             ),
-            "would refuse this request: Job violates accounting/QOS policy",
+            "would refuse this request: The request asks for more GPUs than you may have",
         ),
         (EstimateResult(Verdict.REFUSED, message="invalid account"), "this request: invalid account"),
         (EstimateResult(Verdict.UNAVAILABLE, message="x"), "Slurm does not answer"),

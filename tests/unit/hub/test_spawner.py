@@ -97,7 +97,8 @@ async def test_a_refused_submission_says_why_and_leaves_nothing(stage: Stage) ->
 
 async def test_a_refusal_for_a_limit_is_said_in_plain_words(stage: Stage) -> None:
     stage.helper.answer = SubmitResult(
-        Verdict.REFUSED, message="QOSMaxGRESPerUser; Batch job submission failed"
+        Verdict.REFUSED,
+        message="QOSMaxGRESPerUser; Batch job submission failed: Job violates accounting/QOS policy",
     )
     with pytest.raises(SpawnException, match="asks for more GPUs than you may have at a time"):
         await stage.begin().start()
@@ -489,6 +490,31 @@ async def test_a_home_without_room_refuses_the_start(stage: Stage, error: str, s
     assert caught.value.reason == error
     assert stage.service.followed == {}
     assert stage.spawner.past_sessions == ()
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (
+            SubmitResult(Verdict.REFUSED, message="Unable to contact slurm controller", error="slurm-away"),
+            "Al momento Slurm non è raggiungibile, quindi non è stato avviato nulla.",
+        ),
+        (
+            SubmitResult(Verdict.UNAVAILABLE, message="The helper cannot be reached: [Errno 2] x."),
+            "Non è stato avviato nulla: al momento il servizio non può inviare sessioni.",
+        ),
+    ],
+)
+async def test_who_cannot_be_asked_is_told_without_its_own_words(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answer: SubmitResult, said: str
+) -> None:
+    stage.helper.answer = answer
+    with pytest.raises(StartFailed) as caught:
+        await stage.begin().start()
+    monkeypatch.setattr(text, "language", ContextVar("test", default="it"))
+    assert caught.value.jupyterhub_message.startswith(said)
+    assert answer.message not in caught.value.jupyterhub_message
+    assert stage.service.followed == {}
 
 
 async def test_a_failed_start_reads_in_the_language_of_its_reader_and_is_logged_in_english(

@@ -28,7 +28,7 @@ AT_ONCE_SECONDS: Final = 30.0
 
 # sbatch --test-only, the same from 22.05 to 26.05. The time is that of the machine; it may also be "Unknown".
 _PLANNED = re.compile(r"Job \d+ to start at (?P<start>\S+) using \d+ processors on ")
-_REFUSED = re.compile(r"(?:.*; )?allocation failure: (?P<reason>.+)")
+_REFUSED = re.compile(r"(?P<before>.*; )?allocation failure: (?P<reason>.+)")
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def read(answer: EstimateResult, now: float) -> Estimate:
     """Put what Slurm answered at the Unix time `now` into a sentence."""
     if answer.verdict is Verdict.REFUSED:
         found = _REFUSED.fullmatch(answer.message)
-        message = found["reason"] if found else answer.message
+        # What stands before may be the limit that is the cause.
+        message = f"{found['before'] or ''}{found['reason']}" if found else answer.message
         return Estimate(say("availability.refused", reason=reasons.refusal(message)))
     if answer.verdict is not Verdict.OK:
         return Estimate(say("availability.unavailable"))

@@ -31,11 +31,12 @@ CHECK_SECONDS: Final = 5.0
 log = logging.getLogger("berth.launch")
 
 
-HOME_ERRORS: Final = {
+_ERRORS: Final = {
     "home-full": "session.home_full",
     "home-unreachable": "session.home_unreachable",
+    "slurm-away": "session.slurm_away",
 }
-"""What the helper says of the user's home, as sentences."""
+"""The helper's own words for why nothing was started, as sentences."""
 
 
 class StartFailed(SpawnException):
@@ -90,12 +91,14 @@ class Launch:
             self._queued(result.job_id)
         elif result.verdict is Verdict.UNKNOWN:
             log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
-        elif result.error in HOME_ERRORS:
-            raise NeverQueued(say(HOME_ERRORS[result.error]), reason=result.error)
-        else:
-            key = "session.refused" if result.verdict is Verdict.REFUSED else "session.not_started"
-            said = say(key, why=reasons.refusal(result.message))
+        elif result.error in _ERRORS:
+            raise NeverQueued(say(_ERRORS[result.error]), reason=result.error)
+        elif result.verdict is Verdict.REFUSED:
+            said = say("session.refused", why=reasons.refusal(result.message))
             raise NeverQueued(said, reason=str(result.verdict))
+        else:
+            log.error("%s of %s was not submitted: %s", self.record.job_name, self.user, result.message)
+            raise NeverQueued(say("session.not_started"), reason=str(result.verdict))
 
     def _queued(self, job_id: int) -> None:
         self.record.job_id = job_id

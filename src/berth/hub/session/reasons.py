@@ -42,6 +42,9 @@ REASONS: Final = {
     "": "reasons.deciding",
 }
 
+_FAILED: Final = "Batch job submission failed: "
+"""What sbatch puts before every reason: it tells nobody more."""
+
 _LIMIT = re.compile(
     r"(?P<owner>Assoc|QOS|)(?P<kind>Grp|Max|Min)"
     r"(?P<what>Submit|Jobs?|Wall(?:Duration)?|Cpu|CPU|Mem(?:ory)?|GRES|Node|License|BB|Billing|Energy|Unknown)"
@@ -75,6 +78,7 @@ def waiting(word: str) -> Text:
 
 def refusal(message: str) -> Text:
     """Put a sentence before what sbatch said when a limit was the cause; other messages stay as they are."""
+    message = message.replace(_FAILED, "")
     sentence = _limit(message.partition(";")[0].strip(), alone=True)
     if sentence is None:
         return say("reasons.verbatim", message=message)
