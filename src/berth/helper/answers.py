@@ -24,15 +24,17 @@ class PasswordVerdict(enum.StrEnum):
     OK = "ok"
     WRONG = "wrong-password"
     RATE_LIMITED = "rate-limited"
+    NOT_IN_GROUP = "not-in-group"
+    """The password is right, but the account is not in the site's group for this service."""
     NOT_ALLOWED = "not-allowed"
-    """The password is right, but the account may not use the service (group, expiry)."""
+    """The password is right, but the system does not let the account in (expiry); `message` is PAM's."""
     UNAVAILABLE = "unavailable"
     """The check could not be made."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PasswordResult:
-    """Outcome of a password check; `message` is a sentence for the user, empty when OK."""
+    """Outcome of a password check; `message` is for the journal, empty when OK."""
 
     verdict: PasswordVerdict
     message: str = ""

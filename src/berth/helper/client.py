@@ -62,6 +62,7 @@ _PASSWORD_ERRORS = {
     "wrong-password": PasswordVerdict.WRONG,
     "bad-request": PasswordVerdict.WRONG,  # no account is called that, no password looks like that
     "rate-limited": PasswordVerdict.RATE_LIMITED,
+    "not-in-group": PasswordVerdict.NOT_IN_GROUP,
     "not-allowed": PasswordVerdict.NOT_ALLOWED,
 }
 

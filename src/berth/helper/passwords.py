@@ -80,7 +80,7 @@ def _verify(request: CheckPassword, settings: Settings) -> Answer:
         policy.check_group(user, settings)
         pamela.check_account(user.name, settings.pam_service)
     except policy.NotPermittedError as error:
-        return failure("not-allowed", str(error))
+        return failure("not-in-group", str(error))
     except pamela.PAMError as error:
-        return failure("not-allowed", f"The system does not let {user.name} log in: {error.message}.")
+        return failure("not-allowed", str(error.message))
     return success()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.auth import Authenticator
 from tornado import web
 
 from berth.helper.client import PasswordResult, PasswordVerdict
+from berth.hub.texts.text import ENGLISH, say
 
 if TYPE_CHECKING:
     from berth.hub.service import Service
+
+_REFUSALS: Final = {
+    PasswordVerdict.RATE_LIMITED: (429, "pages.login_rate_limited"),
+    PasswordVerdict.NOT_IN_GROUP: (403, "pages.login_not_in_group"),
+    PasswordVerdict.NOT_ALLOWED: (403, "pages.login_not_allowed"),
+}
 
 
 class HelperAuthenticator(Authenticator):
@@ -30,16 +37,20 @@ class HelperAuthenticator(Authenticator):
                 self.log.warning("Login refused: %s", result.verdict)
                 return None
             case _:
+                self.log.warning("Login refused: %s: %s", result.verdict, result.message)
                 raise LoginRefused(result)
 
 
 class LoginRefused(web.HTTPError):
-    """A login that failed for another reason than the password; the page shows the helper's sentence."""
+    """A login that failed for another reason than the password; the page says which, in its language."""
 
     def __init__(self, result: PasswordResult) -> None:
-        """Choose the status by the verdict."""
-        status = {PasswordVerdict.RATE_LIMITED: 429, PasswordVerdict.NOT_ALLOWED: 403}.get(
-            result.verdict, 503
-        )
-        super().__init__(status, result.message.replace("%", "%%"))
-        self.jupyterhub_message = result.message
+        """Choose status and sentence by the verdict."""
+        status, key = _REFUSALS.get(result.verdict, (503, "pages.login_unavailable"))
+        self.said = say(key, reason=result.message)
+        super().__init__(status, self.said.in_language(ENGLISH).replace("%", "%%"))
+
+    @property
+    def jupyterhub_message(self) -> str:
+        """The text that JupyterHub shows to the user."""
+        return str(self.said)

@@ -97,6 +97,7 @@ async def test_a_no_keeps_its_words(start: Start, error: str, verdict: Verdict) 
     [
         ("wrong-password", PasswordVerdict.WRONG),
         ("rate-limited", PasswordVerdict.RATE_LIMITED),
+        ("not-in-group", PasswordVerdict.NOT_IN_GROUP),
         ("not-allowed", PasswordVerdict.NOT_ALLOWED),
         ("bad-request", PasswordVerdict.WRONG),
         ("not-permitted", PasswordVerdict.UNAVAILABLE),

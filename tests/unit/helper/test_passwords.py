@@ -101,7 +101,7 @@ def test_outside_the_group_the_right_password_is_told_why(
     somebody: str, settings: Settings, sleeps: list[float]
 ) -> None:
     closed = dataclasses.replace(settings, allowed_group="berth-no-such-group")
-    assert outcome(somebody, "right", closed) == "not-allowed"
+    assert outcome(somebody, "right", closed) == "not-in-group"
     assert outcome(somebody, "wrong", closed) == "wrong-password"
     assert len(sleeps) == 2
 
