@@ -27,8 +27,8 @@ ALONE: Final = 30
 """Sessions that run, and then sessions that wait, of one hub at a time."""
 CALM_SECONDS: Final = 3.0
 """What is left of starts is over by then."""
-WINDOW_SECONDS: Final = 30.0
-"""The peers look at each session once in that time."""
+WINDOW_SECONDS: Final = 60.0
+"""The peers look at each session twice in that time, Berth at the accounts once (`hub.collector`)."""
 NOTES: Final = f"""
 - All remote calls to slurmctld (`sdiag`) and to slurmdbd (`sacctmgr show stats`) in the name of the hub or of
   its users, in {WINDOW_SECONDS:g} s in which nobody starts or stops anything.
@@ -37,6 +37,8 @@ NOTES: Final = f"""
 - Berth's sessions are real ones of {MEMORY}; the peers' are stand-ins of a few lines, of the same size for
   Slurm.
 - waiting: sessions that were asked for while no node has memory for them.
+- What Berth asks does not grow with the sessions, and pays for the live table, reasons, limits and ends that the
+  peers do not show: for a handful of sessions that run it is more than theirs, from about ten on it is less.
 """
 COUNTERS: Final = {"slurmctld": ("sdiag",), "slurmdbd": ("sacctmgr", "show", "stats")}
 _BY_USER: Final = re.compile(r"^\s+(\S+)\s*\(\s*\d+\)\s+count:\s*(\d+)", re.MULTILINE)

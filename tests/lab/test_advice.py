@@ -10,7 +10,7 @@ from tests.lab.circumstances import HELD, reserved, working
 from tests.lab.cluster import CLUSTER, COURSE, OPEN_NODE, OPEN_TYPE, USERS_PER_CORE
 from tests.lab.sessions import SMALL
 from tests.lab.slurm import full_nodes, on
-from tests.lab.test_availability import FOLLOW_SECONDS
+from tests.lab.test_availability import FOLLOW_SECONDS, current
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
@@ -53,6 +53,9 @@ def test_on_a_shared_node_a_session_gets_what_is_left_in_one_row_as_slurm_would_
         try:
             found = advised_soon(alice, now=False, cores="2", **gpus())
             assert {"cores": "1"} in [item["values"] for item in found["suggestions"]]
+            table = current(alice)["rows"]
+            (cores,) = [row["cores"] for row in table if row["gpu_type"] == OPEN_TYPE]
+            assert cores[len(OPEN_NODE.devices[OPEN_TYPE])] == 1
             shape = (*on(OPEN_NODE.name), f"--gres=gpu:{OPEN_TYPE}:1")
             jobs.append(slurm.submit("bob", *shape, "--cpus-per-task=2", script="sleep 60"))
             until(

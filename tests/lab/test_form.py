@@ -154,4 +154,3 @@ def test_the_last_choice_is_chosen_again(slurm: Slurm, alice: Visitor) -> None:
         ended(slurm, alice)
     assert field(alice, "Memory").chosen == memory
     assert field(alice, "Number of cores").chosen == "2"
-    assert COURSE_NODE.reserved

@@ -21,6 +21,8 @@ from tests.lab.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import requests
+
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
 
@@ -85,9 +87,13 @@ def test_the_waiting_page_is_italian_for_who_wants_it(slurm: Slurm, alice: Visit
     try:
         with full_nodes(slurm):
             job_id = started(slurm, alice)
-            page = alice.http.get("/hub/spawn-pending/alice", headers={"Accept-Language": "it"})
-            assert f"Il job {job_id} attende in coda." in pages.text(page) or "richiesta" in pages.text(page)
-            assert "Annulla" in pages.form(page).buttons
+            italian = {"Accept-Language": "it"}
+
+            def page() -> requests.Response:
+                return alice.http.get("/hub/spawn-pending/alice", headers=italian)
+
+            until(lambda: f"Il job {job_id} attende in coda." in pages.text(page()), "a queued start", 30)
+            assert "Annulla" in pages.form(page()).buttons
     finally:
         ended(slurm, alice)
 
