@@ -29,8 +29,8 @@ NOTES: Final = f"""
   answer within {WINDOW_SECONDS:g} s; all hubs are asked in the same way.
 - Meanwhile {SESSIONS} sessions run, and somebody opens the form once a second (the home page, where there is
   no form).
-- design.md's aim is that the loop is never blocked for more than 50 ms; the peers, which keep no picture of the
-  cluster in their process, have less to do between two requests.
+- design.md's aim is that the loop is never blocked for more than 50 ms; the peers, which keep no picture of
+  the cluster in their process, have less to do between two requests.
 - On a machine with few cores a part of this is the wait for a core, in all rows alike.
 """
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.lab import pages
-from tests.lab.cluster import COURSE, COURSE_NODE, COURSE_TYPE, OPEN_NODE, OPEN_TYPE, PARTITION
+from tests.lab.cluster import COURSE, COURSE_TYPE, OPEN_NODE, OPEN_TYPE, PARTITION
 from tests.lab.sessions import SMALL, ended, said, session_jobs, started
 from tests.lab.slurm import ACCOUNTS, on
 from tests.lab.waiting import until

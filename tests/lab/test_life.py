@@ -21,7 +21,7 @@ from tests.lab.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    import requests
+    import httpx
 
     from tests.lab.slurm import Slurm
     from tests.lab.visitor import Visitor
@@ -89,7 +89,7 @@ def test_the_waiting_page_is_italian_for_who_wants_it(slurm: Slurm, alice: Visit
             job_id = started(slurm, alice)
             italian = {"Accept-Language": "it"}
 
-            def page() -> requests.Response:
+            def page() -> httpx.Response:
                 return alice.http.get("/hub/spawn-pending/alice", headers=italian)
 
             until(lambda: f"Il job {job_id} attende in coda." in pages.text(page()), "a queued start", 30)
