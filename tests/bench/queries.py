@@ -38,7 +38,7 @@ NOTES: Final = f"""
   Slurm.
 - waiting: sessions that were asked for while no node has memory for them.
 - What Berth asks does not grow with the sessions, and pays for the live table, reasons, limits and ends that
-  the peers do not show: for a handful of sessions that run it is more than theirs, from about ten on it is less.
+  the peers do not show: for a handful of sessions that run it is more than theirs, from about ten on less.
 """
 COUNTERS: Final = {"slurmctld": ("sdiag",), "slurmdbd": ("sacctmgr", "show", "stats")}
 _BY_USER: Final = re.compile(r"^\s+(\S+)\s*\(\s*\d+\)\s+count:\s*(\d+)", re.MULTILINE)
