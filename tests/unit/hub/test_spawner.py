@@ -23,9 +23,11 @@ from berth.hub.form.formspawner import BadOptions
 from berth.hub.session.history import History
 from berth.hub.session.launch import StartFailed
 from berth.hub.session.spawner import BerthSpawner
+from berth.hub.settings import Links
 from berth.hub.texts import text
 from berth.slurm.answers.records import Controller
-from tests.unit.hub.factories import NOW, job
+from tests.unit.hub.factories import FORM, NOW, job
+from tests.unit.hub.website import Website
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -323,6 +325,28 @@ async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
     assert "runs on gpu1" in (await anext(progress))["message"]
     await progress.aclose()
     task.cancel()
+
+
+async def test_progress_says_where_to_get_help_with_the_job_as_it_is_now(stage: Stage) -> None:
+    help_ = "https://help.example.org/?job={job_id}&why={reason}"
+    stage.service.form = FORM.model_copy(update={"links": Links(help=help_)})
+    spawner, task = await started(stage)
+    progress = spawner.progress()
+    assert isinstance(progress, AsyncGenerator)
+    assert (await anext(progress))["status"]["help"] == "https://help.example.org/?job=7&why="
+    stage.collector.publish(job(reason="Priority"))
+    assert (await anext(progress))["status"]["help"] == "https://help.example.org/?job=7&why=Priority"
+    await progress.aclose()
+    task.cancel()
+
+
+async def test_the_foot_of_a_page_has_the_link_for_help_where_scripts_find_it(stage: Stage) -> None:
+    stage.service.form = FORM.model_copy(
+        update={"links": Links(help="https://help.example.org/?job={job_id}")}
+    )
+    stage.spawner.job_id = "7"
+    page = await Website(stage).page("/hub/berth/history")
+    assert [link["href"] for link in page.select("footer #berth-help")] == ["https://help.example.org/?job=7"]
 
 
 async def ended_session(stage: Stage, *, wanted: bool, **how: Any) -> BerthSpawner:

@@ -72,8 +72,11 @@ class Status:
         lines = [str(self.headline), *(f"{fact.label}: {fact.value}" for fact in self.facts)]
         return " ".join([*lines, *([str(self.warning)] if self.warning else [])])
 
-    def event(self) -> dict[str, Any]:
-        """Return an event of JupyterHub's progress stream; `status` is ours, for our page."""
+    def event(self, help_url: str = "") -> dict[str, Any]:
+        """Return an event of JupyterHub's progress stream; `status` is ours, for our page.
+
+        `help_url` is where to get help with the session as it is now; empty where the site gives no such link.
+        """
         return {
             "progress": self.progress,
             "message": self.message,
@@ -82,6 +85,7 @@ class Status:
                 "facts": [[str(fact.label), str(fact.value)] for fact in self.facts],
                 "warning": str(self.warning or ""),
                 "waited_seconds": self.waited_seconds,
+                "help": help_url,
             },
         }
 
