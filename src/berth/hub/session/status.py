@@ -75,7 +75,7 @@ class Status:
     def event(self, help_url: str = "") -> dict[str, Any]:
         """Return an event of JupyterHub's progress stream; `status` is ours, for our page.
 
-        `help_url` is where to get help with the session as it is now; empty where the site gives no such link.
+        `help_url` is where to get help with the session as it is now; empty where the site has no such link.
         """
         return {
             "progress": self.progress,
