@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.hub.form import availability
 from berth.hub.session import reasons
 from berth.hub.session.state import READY, STOPPING
 from berth.hub.texts import words
@@ -164,7 +165,7 @@ def _warning(snapshot: Snapshot, now: float) -> Text | None:
         return None
     if not part.asked_at:
         return say("session.slurm_never_answered")
-    return say("session.slurm_silent", count=max(0, int(now - part.asked_at)))
+    return say("session.slurm_silent", age=availability.age(max(1, int(now - part.asked_at))))
 
 
 def stopping() -> Status:
