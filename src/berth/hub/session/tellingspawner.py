@@ -72,6 +72,14 @@ class TellingSpawner(FormSpawner):
         past = self.service.history.last(self.owner)
         return None if past is None else self.ending_of(past)
 
+    @property
+    def refresh_seconds(self) -> int:
+        """How often home asks again; 0 while nothing that it says changes by itself."""
+        found, past = self.status, self.service.history.last(self.owner)
+        if found is not None:
+            return found.refresh_seconds if self.pending else 0
+        return 0 if past is None or past.settled else status.QUEUED_REFRESH_SECONDS
+
     def ending_of(self, past: PastSession) -> Ending:
         """Say how a past session ended."""
         choices = [units.mebibytes(choice) for choice in self.service.form.memory.choices]
