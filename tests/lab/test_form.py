@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -118,7 +119,8 @@ def test_a_reservation_to_come_is_offered_with_its_start_and_its_sessions_wait(
     until(lambda: later in field(alice, "Slurm reservation").choices, "the reservation", ROUND_SECONDS)
     page = pages.parse(alice.form_page())
     (entry,) = page.select(f"#berth-reservation option[value='{later}']")
-    assert "(starts in 1 day 23 hours)" in entry.get_text() or "(starts in 2 days)" in entry.get_text()
+    when = r"\(starts at \d{4}-\d\d-\d\d \d\d:\d\d, in (1 day 23 hours|2 days)\)"
+    assert re.search(when, entry.get_text()), entry.get_text()
     refused = alice.submit_form(**{**SMALL, "reservation": later, "time": "02:00:00"})
     assert refused.status_code == 400
     hint = pages.form(refused, "spawn_form").label("Time").hint

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from berth.hub.session.tellingspawner import TellingSpawner
 from berth.hub.texts.text import Text, say
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from berth.hub.settings import Links
 
+HELP_ID: Final = "berth-help"
+"""Of the link for help: what it is about changes while a page is open."""
+
 
 @dataclass(frozen=True)
 class FooterLink:
@@ -20,25 +23,16 @@ class FooterLink:
 
     title: Text | str
     url: str
+    id: str = ""
+    """In the page, for the scripts that keep the link up to date; empty: nothing about it changes."""
 
 
 def links(site: Links, user: User | None) -> list[FooterLink]:
     """Return the site's links for a page that `user` sees (None: nobody is logged in)."""
     spawner = user.spawner if user is not None else None
+    about = spawner.help_about if isinstance(spawner, TellingSpawner) else ()
     found = [
-        FooterLink(say("form.help"), site.help_url(*about(spawner))),
+        FooterLink(say("form.help"), site.help_url(*about), HELP_ID),
         FooterLink(say("form.terms"), site.terms),
     ]
     return [link for link in found if link.url] + [FooterLink(link.title, link.url) for link in site.more]
-
-
-def about(spawner: object) -> tuple[str, str]:
-    """Return job id and reason of a session in Slurm's words, for the support; empty where not known."""
-    if not isinstance(spawner, TellingSpawner):
-        return "", ""
-    number = str(spawner.job_id or "")
-    job = spawner.service.collector.snapshot.jobs.get(int(number)) if number.isdigit() else None
-    if job is not None:
-        return number, job.reason or job.state
-    ending = spawner.ending
-    return (number, "") if ending is None else (str(ending.job_id or ""), ending.word)

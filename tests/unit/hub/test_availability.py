@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -20,10 +21,13 @@ from berth.slurm.free import openings
 from berth.slurm.free.openings import Cell
 from tests.unit.hub.factories import FORM, HUB, NOW, RELEASE, job, node, reservation, snapshot
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def counted(**more: Any) -> Snapshot:
+
+def counted(first: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> Snapshot:
     nodes = (
-        node(),
+        node(**first),
         node(name="gpu2", alloc_memory_mib=900),
         node(name="gpu3", gpus={"": 1}, memory_mib=40960),
         node(name="cpu1", gpus={}),
@@ -137,12 +141,12 @@ def test_each_reader_gets_their_language() -> None:
     assert documents.get(seen, None) == english
 
 
-def page(seen: Snapshot, **chosen: str) -> BeautifulSoup:
+def page(seen: Snapshot, *, for_admin: bool = False, **chosen: str) -> BeautifulSoup:
     service = Service(HUB, FORM)
     service.collector.snapshot = seen
     own = offer.compute(offer.Person("alice"), seen, FORM, (RELEASE,), NOW)
     values, _ = own.clean(chosen)
-    return BeautifulSoup(form.render(service, own, form.Page(values)), "html.parser")
+    return BeautifulSoup(form.render(service, own, form.Page(values, own=not for_admin)), "html.parser")
 
 
 def test_the_page_shows_the_table_without_any_script(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,6 +162,36 @@ def test_the_page_shows_the_table_without_any_script(monkeypatch: pytest.MonkeyP
     ]
     assert "Counted 2 minutes ago." in table.caption.get_text()  # type: ignore[union-attr]
     assert [cell["scope"] for cell in table.select("th")] == ["col"] * 4 + ["row"] * 3
+
+
+def beside_start(found: BeautifulSoup) -> tuple[str, list[str]]:
+    """What the page says beside Start, and the smaller requests under it."""
+    said = found.select_one("#berth-advice")
+    smaller = [item.get_text(strip=True) for item in found.select("#berth-suggestions li")]
+    return ("" if said is None else said.get_text(strip=True), smaller)
+
+
+def test_the_page_says_whether_its_choice_can_start_now_without_any_script(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    seen = counted(reservations=())
+    assert beside_start(page(seen)) == ("Can start now.", [])
+    asked: dict[str, Any] = {"gpus": "a100:2", "memory": "4000M"}
+    busy = counted(reservations=(), first={"gpus_used": {"a100": 1}})
+    assert beside_start(page(busy, **asked)) == (
+        "Cannot start now, as no node has that much free. The request would wait in the queue.",
+        [
+            "GPU configuration: 1 a100 GPU instead of 2 a100 GPUs",
+            "GPU configuration: 1 GPU instead of 2 a100 GPUs",
+            "Memory: 1000 MiB instead of 4000 MiB",
+        ],
+    )
+    assert beside_start(page(busy, for_admin=True, **asked)) == ("", [])
+
+
+def test_the_page_says_nothing_beside_start_of_what_cannot_be_had_together() -> None:
+    assert beside_start(page(counted(), gpus=":1", reservation="course")) == ("", [])
 
 
 def test_the_page_shows_the_nodes_of_the_chosen_reservation() -> None:

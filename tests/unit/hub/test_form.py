@@ -21,6 +21,7 @@ from berth.hub.session.history import PastSession
 from berth.hub.session.state import SessionRecord
 from berth.hub.settings import FormSettings, Links
 from berth.hub.texts import text, words
+from berth.slurm.answers import qos
 from berth.slurm.answers.records import Association, Qos
 from tests.unit.hub import shelves
 from tests.unit.hub.factories import FORM, NOW, PARTITION, RELEASE, job, node, reservation
@@ -323,6 +324,15 @@ def test_times_are_said_in_words(minutes: int, said: str) -> None:
 )
 def test_limits_of_memory_are_said_in_the_unit_that_people_ask_in(mebibytes: int, said: str) -> None:
     assert words.shown("memory", mebibytes) == said
+
+
+async def test_what_is_said_beside_start_counts_what_the_user_runs_already(stage: Stage) -> None:
+    limit = {"normal": Qos("normal", limits={(qos.USER, qos.GPU): 2})}
+    running = job(state="RUNNING", nodes=("gpu1",), gpus={"a100": 2})
+    tell(stage, qos=limit, jobs={7: replace(running, user="bob")})
+    assert "uses" not in at(await shown(stage), "berth-advice")
+    tell(stage, qos=limit, jobs={7: running})
+    assert "uses 2 of the 2 GPUs" in at(await shown(stage), "berth-advice")
 
 
 def test_links_at_the_foot_know_the_session_that_help_is_asked_about(stage: Stage) -> None:

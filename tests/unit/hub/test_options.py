@@ -137,7 +137,8 @@ def test_a_reservation_is_offered_only_to_who_may_use_it() -> None:
 
 def test_a_future_reservation_shows_its_start() -> None:
     own = offer_for("bob", reservations=(reservation(start=int(NOW) + 7200, end=int(NOW) + 9000),))
-    assert str(own.choices["reservation"][1].text) == "course (starts in 2 hours)"
+    moment = words.moment(NOW + 7200, NOW)
+    assert str(own.choices["reservation"][1].text) == f"course (starts at {moment}, in 2 hours)"
 
 
 def test_a_past_reservation_is_not_offered() -> None:

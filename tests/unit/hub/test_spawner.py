@@ -20,12 +20,15 @@ from traitlets.config import Config
 
 from berth.helper.client import SubmitResult, Verdict
 from berth.hub.form.formspawner import BadOptions
-from berth.hub.session.history import History
+from berth.hub.session.history import History, PastSession
 from berth.hub.session.launch import StartFailed
 from berth.hub.session.spawner import BerthSpawner
+from berth.hub.session.state import STOPPING, SessionRecord
+from berth.hub.settings import Links
 from berth.hub.texts import text
 from berth.slurm.answers.records import Controller
-from tests.unit.hub.factories import NOW, job
+from tests.unit.hub.factories import FORM, NOW, job
+from tests.unit.hub.website import Website
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -326,6 +329,28 @@ async def test_progress_says_what_the_start_waits_for(stage: Stage) -> None:
     task.cancel()
 
 
+async def test_progress_says_where_to_get_help_with_the_job_as_it_is_now(stage: Stage) -> None:
+    help_ = "https://help.example.org/?job={job_id}&why={reason}"
+    stage.service.form = FORM.model_copy(update={"links": Links(help=help_)})
+    spawner, task = await started(stage)
+    progress = spawner.progress()
+    assert isinstance(progress, AsyncGenerator)
+    assert (await anext(progress))["status"]["help"] == "https://help.example.org/?job=7&why="
+    stage.collector.publish(job(reason="Priority"))
+    assert (await anext(progress))["status"]["help"] == "https://help.example.org/?job=7&why=Priority"
+    await progress.aclose()
+    task.cancel()
+
+
+async def test_the_foot_of_a_page_has_the_link_for_help_where_scripts_find_it(stage: Stage) -> None:
+    stage.service.form = FORM.model_copy(
+        update={"links": Links(help="https://help.example.org/?job={job_id}")}
+    )
+    stage.spawner.job_id = "7"
+    page = await Website(stage).page("/hub/berth/history")
+    assert [link["href"] for link in page.select("footer #berth-help")] == ["https://help.example.org/?job=7"]
+
+
 async def ended_session(stage: Stage, *, wanted: bool, **how: Any) -> BerthSpawner:
     """Let a session run and end, as JupyterHub does it."""
     spawner, task = await started(stage)
@@ -345,6 +370,25 @@ async def ended_session(stage: Stage, *, wanted: bool, **how: Any) -> BerthSpawn
     spawner.orm_spawner.state = spawner.get_state()
     stage.database.commit()
     return spawner
+
+
+async def test_home_asks_again_until_the_end_of_a_session_is_known(stage: Stage) -> None:
+    site, owner = Website(stage), stage.spawner.owner
+
+    async def asks_again() -> tuple[str, list[str]]:
+        page = await site.page("/hub/home")
+        without_scripts = [item["content"] for item in page.select("noscript meta[http-equiv=refresh]")]
+        return page.select_one("#berth-live")["data-refresh-seconds"], without_scripts  # type: ignore[index, return-value]
+
+    assert await asks_again() == ("0", [])
+    record = SessionRecord("0" * 32, 1, NOW, job_id=8, phase=STOPPING)
+    past = PastSession(record, job(job_id=8, state="RUNNING"), NOW, wanted=True)
+    stage.service.history.put(owner, past)
+    assert "has not confirmed its end yet" in str(stage.spawner.ending.said)  # type: ignore[union-attr]
+    assert await asks_again() == ("10", ["10"])
+    proven = replace(past, job=job(job_id=8, state="CANCELLED"), settled=True)
+    stage.service.history.put(owner, proven)
+    assert await asks_again() == ("0", [])
 
 
 async def test_how_a_session_ended_is_read_after_a_restart_and_until_the_next_start(stage: Stage) -> None:

@@ -79,9 +79,22 @@ def test_the_tenth_has_a_number() -> None:
     assert facts(found)["Place"] == "number 10 in the queue of this partition"
 
 
-def test_when_slurm_is_silent_the_age_of_what_is_shown_is_said() -> None:
-    silent = snapshot(jobs_part=Part(NOW - 90, error="no answer"))
-    assert "this was the state 90 seconds ago" in status.of(RECORD, job(), silent, NOW).message
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "1 second ago"),
+        (59, "59 seconds ago"),
+        (90, "1 minute ago"),
+        (5400, "1 hour ago"),
+        (9000, "2 hours ago"),
+    ],
+)
+def test_when_slurm_is_silent_the_age_of_what_is_shown_is_said_in_its_unit(seconds: int, said: str) -> None:
+    silent = snapshot(jobs_part=Part(NOW - seconds, error="no answer"))
+    assert status.of(RECORD, job(), silent, NOW).message.endswith(f"; this was the state {said}.")
+
+
+def test_when_slurm_never_answered_there_is_no_age_to_say() -> None:
     never = snapshot(jobs_part=Part(0.0, error="no answer"))
     assert str(status.of(RECORD, None, never, NOW).warning) == "Slurm does not answer at the moment."
 

@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader
 from jupyterhub._data import DATA_FILES_PATH
 from jupyterhub.auth import DummyAuthenticator
+from jupyterhub.handlers.pages import HomeHandler
 from jupyterhub.scopes import parse_scopes
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
@@ -67,6 +68,7 @@ class Website:
             for pattern, *rest in HANDLERS
             if "/berth/" in pattern or pattern == "/spawn"
         ]
+        own.append((r"/hub/home", *here(HomeHandler)))
         self.server = HTTPServer(
             Application(
                 localize(own),

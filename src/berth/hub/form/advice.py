@@ -28,6 +28,11 @@ class Suggestion:
     values: Mapping[str, str]
     changes: tuple[Text, ...]
 
+    @property
+    def text(self) -> str:
+        """What differs, in one line, in the language of the request."""
+        return "; ".join(map(str, self.changes))
+
 
 @dataclass(frozen=True)
 class Advice:
@@ -46,10 +51,7 @@ class Advice:
             "now": self.now,
             "probably": self.probably,
             "sentence": str(self.sentence),
-            "suggestions": [
-                {"values": dict(item.values), "text": "; ".join(map(str, item.changes))}
-                for item in self.suggestions
-            ],
+            "suggestions": [{"values": dict(item.values), "text": item.text} for item in self.suggestions],
         }
 
 

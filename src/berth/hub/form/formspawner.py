@@ -90,6 +90,7 @@ class FormSpawner(SlurmSpawner):
             estimate=estimate,
             base_url=self.hub.base_url,
             own=form.reader.get() in {"", self.user.name},
+            user=self.user.name,
         )
         return form.render(self.service, offer, page)
 

@@ -194,8 +194,8 @@ def _reservations(reservations: Sequence[Reservation], now: float) -> tuple[Choi
 
 
 def _reservation_text(reservation: Reservation, now: float) -> Text | str:
-    """Return a reservation with its start when it is still to come."""
+    """Return a reservation with its start when it is still to come: the time too, as a page may stay open."""
     if reservation.start <= now:
         return reservation.name
-    wait = words.until(reservation.start - now)
-    return say("form.reservation_later", name=reservation.name, wait=wait)
+    moment, wait = words.moment(reservation.start, now), words.until(reservation.start - now)
+    return say("form.reservation_later", name=reservation.name, moment=moment, wait=wait)

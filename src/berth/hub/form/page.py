@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub import assets
-from berth.hub.form import availability
+from berth.hub.form import advice, availability
+from berth.hub.form.options import OptionsError
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import say
@@ -18,6 +19,7 @@ from berth.slurm.answers import qos
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from berth.hub.form.advice import Advice
     from berth.hub.form.options import Offer
     from berth.hub.form.rules import Rules
     from berth.hub.service import Service
@@ -55,6 +57,8 @@ class Page:
     base_url: str = "/hub/"
     own: bool = True
     """Whether its user reads it. For others there is no advice and no estimate, which judge whoever asks."""
+    user: str = ""
+    """Whose form it is: what that user runs already counts for the advice."""
 
 
 def render(service: Service, offer: Offer, page: Page) -> str:
@@ -72,11 +76,22 @@ def render(service: Service, offer: Offer, page: Page) -> str:
         data=json.dumps(_data(offer)) if offer.missing is None else "",
         waits=account.notes.get("", "") if account is not None else "",
         table=table,
+        advice=_advice(service, offer, page, now),
         age=availability.age(table.age_seconds(now)),
         most=availability.most,
         now=now,
         help=service.form.links.help_url(),
     )
+
+
+def _advice(service: Service, offer: Offer, page: Page, now: float) -> Advice | None:
+    """Return whether what is chosen at first could start now; None: not asked, or not on offer."""
+    if not page.own or offer.missing is not None:
+        return None
+    try:
+        return advice.advise(page.user, offer, page.values, service.collector.snapshot, now)
+    except OptionsError:
+        return None
 
 
 def _field(offer: Offer, page: Page, name: str) -> dict[str, Any]:

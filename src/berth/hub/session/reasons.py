@@ -38,6 +38,18 @@ REASONS: Final = {
     "QOSResourceLimit": "reasons.own_resources",
     "QOSTimeLimit": "reasons.own_time",
     "QOSUsageThreshold": "reasons.share_used",
+    "Licenses": "reasons.licence_taken",
+    "Prolog": "reasons.preparing",
+    "Cleaning": "reasons.cleaning",
+    "NodeDown": "reasons.node_down",
+    "JobLaunchFailure": "reasons.launch_failed",
+    "SystemFailure": "reasons.launch_failed",
+    "JobHoldMaxRequeue": "reasons.held_after_failure",
+    "launch failed requeued held": "reasons.held_after_failure",
+    "BadConstraints": "reasons.never_fits",
+    "PartitionConfig": "reasons.never_fits",
+    "DeadLine": "reasons.deadline",
+    "DependencyNeverSatisfied": "reasons.dependency_failed",
     "None": "reasons.deciding",
     "": "reasons.deciding",
 }
@@ -71,8 +83,9 @@ _UNCOUNTED: Final = frozenset({"BB", "Mem", "Memory", "Billing", "Energy", "Unkn
 
 def waiting(word: str) -> Text:
     """Say in a sentence why a job waits, for the word that squeue shows."""
-    if word in REASONS:
-        return say(REASONS[word])
+    known = REASONS.get(word.replace("_", " "))  # some reasons are phrases, which some commands write so
+    if known is not None:
+        return say(known)
     return _limit(word, alone=False) or say("reasons.other")
 
 

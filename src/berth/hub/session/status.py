@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.hub.form import availability
 from berth.hub.session import reasons
 from berth.hub.session.state import READY, STOPPING
 from berth.hub.texts import words
@@ -72,8 +73,11 @@ class Status:
         lines = [str(self.headline), *(f"{fact.label}: {fact.value}" for fact in self.facts)]
         return " ".join([*lines, *([str(self.warning)] if self.warning else [])])
 
-    def event(self) -> dict[str, Any]:
-        """Return an event of JupyterHub's progress stream; `status` is ours, for our page."""
+    def event(self, help_url: str = "") -> dict[str, Any]:
+        """Return an event of JupyterHub's progress stream; `status` is ours, for our page.
+
+        `help_url` is where to get help with the session as it is now; empty where the site has no such link.
+        """
         return {
             "progress": self.progress,
             "message": self.message,
@@ -82,6 +86,7 @@ class Status:
                 "facts": [[str(fact.label), str(fact.value)] for fact in self.facts],
                 "warning": str(self.warning or ""),
                 "waited_seconds": self.waited_seconds,
+                "help": help_url,
             },
         }
 
@@ -160,7 +165,7 @@ def _warning(snapshot: Snapshot, now: float) -> Text | None:
         return None
     if not part.asked_at:
         return say("session.slurm_never_answered")
-    return say("session.slurm_silent", count=max(0, int(now - part.asked_at)))
+    return say("session.slurm_silent", age=availability.age(max(1, int(now - part.asked_at))))
 
 
 def stopping() -> Status:

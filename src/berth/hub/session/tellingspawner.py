@@ -60,9 +60,10 @@ class TellingSpawner(FormSpawner):
         while True:
             now, snapshot = time.time(), self.service.collector.snapshot
             found = status.of(self.record, self._job(), snapshot, now, self._software(now))
-            if found.said != told:
-                told = found.said
-                yield found.event()
+            help_url = self.service.form.links.help_url(*self.help_about)
+            if (found.said, help_url) != told:
+                told = (found.said, help_url)
+                yield found.event(help_url)
             await self.service.collector.changed(CHECK_SECONDS)
 
     @property
@@ -70,6 +71,14 @@ class TellingSpawner(FormSpawner):
         """How the last session ended, until another one is started."""
         past = self.service.history.last(self.owner)
         return None if past is None else self.ending_of(past)
+
+    @property
+    def refresh_seconds(self) -> int:
+        """How often home asks again; 0 while nothing that it says changes by itself."""
+        found, past = self.status, self.service.history.last(self.owner)
+        if found is not None:
+            return found.refresh_seconds if self.pending else 0
+        return 0 if past is None or past.settled else status.QUEUED_REFRESH_SECONDS
 
     def ending_of(self, past: PastSession) -> Ending:
         """Say how a past session ended."""
@@ -91,6 +100,16 @@ class TellingSpawner(FormSpawner):
     def keeps_history(self) -> bool:
         """Whether there is a page with them."""
         return self.service.history.days > 0
+
+    @property
+    def help_about(self) -> tuple[str, str]:
+        """Job id and reason of the session in Slurm's words, for the support; empty where not known."""
+        number = str(self.job_id or "")
+        job = self.service.collector.snapshot.jobs.get(int(number)) if number.isdigit() else None
+        if job is not None:
+            return number, job.reason or job.state
+        ending = self.ending
+        return (number, "") if ending is None else (str(ending.job_id or ""), ending.word)
 
     def help_url(self, job_id: int | None = None, reason: str = "") -> str:
         """Return where to get help with a job; empty where the site gives no such link."""

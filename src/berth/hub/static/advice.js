@@ -1,4 +1,5 @@
 // Beside Start: whether the request could start now, what smaller one could, and what Slurm itself says.
+// The page comes with the answers for what is chosen at first; this follows what changes.
 "use strict";
 
 (() => {
@@ -42,7 +43,7 @@
     const text = JSON.stringify(found);
     if (text === shown) return;
     shown = text;
-    advice.textContent = found.sentence;
+    if (advice.textContent !== found.sentence) advice.textContent = found.sentence;
     advice.dataset.now = String(found.now);
     suggestions.replaceChildren();
     if (!found.suggestions.length) return;

@@ -34,12 +34,14 @@
   function show(event) {
     const status = event.status;
     const warning = document.getElementById("berth-warning");
+    const help = document.getElementById("berth-help");
     document.getElementById("progress-bar").style.width = `${event.progress}%`;
     document.getElementById("berth-progress").setAttribute("aria-valuenow", event.progress);
     setText(document.getElementById("progress-message"), status.headline);
     setFacts(status.facts);
     setText(warning, status.warning);
     warning.hidden = !status.warning;
+    if (help && status.help) help.href = status.help;
     startedAt = performance.now() - 1000 * status.waited_seconds;
   }
 

@@ -12,6 +12,10 @@
       window.location.reload();
       return;
     }
+    // It is about the session that the page shows.
+    const help = document.getElementById("berth-help");
+    const freshHelp = page.getElementById("berth-help");
+    if (help && freshHelp) help.href = freshHelp.href;
     live.dataset.refreshSeconds = fresh.dataset.refreshSeconds;
     // Only what changed is touched: screen readers would say it again, and the keyboard's focus would be lost.
     if (fresh.textContent !== live.textContent) live.replaceChildren(...fresh.childNodes);
