@@ -31,6 +31,7 @@ NOTES: Final = f"""
   no form).
 - design.md's aim is that the loop is never blocked for more than 50 ms; the peers, which keep no picture of
   the cluster in their process, have less to do between two requests.
+- A question of the collector gives up after 30 s: what the hub does then is not in this window.
 - On a machine with few cores a part of this is the wait for a core, in all rows alike.
 """
 

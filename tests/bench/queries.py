@@ -37,8 +37,8 @@ NOTES: Final = f"""
 - Berth's sessions are real ones of {MEMORY}; the peers' are stand-ins of a few lines, of the same size for
   Slurm.
 - waiting: sessions that were asked for while no node has memory for them.
-- What Berth asks does not grow with the sessions, and pays for the live table, reasons, limits and ends that
-  the peers do not show: for a handful of sessions that run it is more than theirs, from about ten on less.
+- Berth's questions are a fixed cost for everybody: for slurmctld more than the peers' up to about ten
+  sessions that run, less above; the peers, which tell nobody limits and why a session ended, ask slurmdbd nothing.
 """
 COUNTERS: Final = {"slurmctld": ("sdiag",), "slurmdbd": ("sacctmgr", "show", "stats")}
 _BY_USER: Final = re.compile(r"^\s+(\S+)\s*\(\s*\d+\)\s+count:\s*(\d+)", re.MULTILINE)

@@ -31,6 +31,8 @@ NOTES: Final = f"""
 - {FLOOR}: plain `jupyter lab` started by `srun`, until it answers on its node.
 - jupyterhub-moss gets by REST what its form's handler would have made of a form: without the `sinfo` that
   this handler waits for.
+- After the server answers, Berth's session reports to the hub through TLS, which then asks it once; stock
+  batchspawner knows the port by then.
 - Not measured yet: until the launcher is seen in a browser, the second figure of design.md.
 """
 USER: Final = USERS[0]

@@ -75,14 +75,16 @@ def test_a_node_out_of_service_leaves_the_table_and_comes_back(
         agreed(slurm, alice)
 
 
-@pytest.mark.parametrize(("wanted", "shown"), [("drain", "draining"), ("fail", "failing")])
+@pytest.mark.parametrize(("wanted", "shown"), [("drain", "draining"), ("fail", "fail")])
 def test_a_node_that_drains_or_fails_under_a_job_is_not_counted_although_half_of_it_is_free(
     slurm: Slurm, login: Machine, alice: Visitor, wanted: str, shown: str
 ) -> None:
-    with working(slurm, f"--gres=gpu:{OPEN_TYPE}:1", "--mem=1000M"):
+    with working(slurm, f"--gres=gpu:{OPEN_TYPE}:1", "--mem=1000M") as (job_id,):
         agreed(slurm, alice)
         with state(login, OPEN_NODE.name, wanted):
+            # Until 26.05 a node that fails with a part of it in use is "fail" and not "failing".
             assert login.run("sinfo", "-h", "-N", "-n", OPEN_NODE.name, "-o", "%T").startswith(shown)
+            assert slurm.state(job_id) == "RUNNING"
             agreed(slurm, alice)
 
 
