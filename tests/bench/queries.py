@@ -38,7 +38,7 @@ NOTES: Final = f"""
   Slurm.
 - waiting: sessions that were asked for while no node has memory for them.
 - Berth's questions are a fixed cost for everybody: for slurmctld more than the peers' up to about ten
-  sessions that run, less above; the peers, which tell nobody limits and why a session ended, ask slurmdbd nothing.
+  sessions that run, less above; the peers, which tell nobody limits and why it ended, ask slurmdbd nothing.
 """
 COUNTERS: Final = {"slurmctld": ("sdiag",), "slurmdbd": ("sacctmgr", "show", "stats")}
 _BY_USER: Final = re.compile(r"^\s+(\S+)\s*\(\s*\d+\)\s+count:\s*(\d+)", re.MULTILINE)
