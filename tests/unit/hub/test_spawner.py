@@ -377,14 +377,17 @@ async def test_home_asks_again_until_the_end_of_a_session_is_known(stage: Stage)
 
     async def asks_again() -> tuple[str, list[str]]:
         page = await site.page("/hub/home")
-        without_scripts = [item["content"] for item in page.select("noscript meta[http-equiv=refresh]")]
-        return page.select_one("#berth-live")["data-refresh-seconds"], without_scripts  # type: ignore[index, return-value]
+        without_scripts = [str(item["content"]) for item in page.select("noscript meta[http-equiv=refresh]")]
+        (live,) = page.select("#berth-live")
+        return str(live["data-refresh-seconds"]), without_scripts
 
     assert await asks_again() == ("0", [])
     record = SessionRecord("0" * 32, 1, NOW, job_id=8, phase=STOPPING)
     past = PastSession(record, job(job_id=8, state="RUNNING"), NOW, wanted=True)
     stage.service.history.put(owner, past)
-    assert "has not confirmed its end yet" in str(stage.spawner.ending.said)  # type: ignore[union-attr]
+    ending = stage.spawner.ending
+    assert ending is not None
+    assert "has not confirmed its end yet" in str(ending.said)
     assert await asks_again() == ("10", ["10"])
     proven = replace(past, job=job(job_id=8, state="CANCELLED"), settled=True)
     stage.service.history.put(owner, proven)

@@ -69,6 +69,7 @@ def test_a_program_that_does_not_know_the_question_is_published(site: Site) -> N
 
 def test_a_program_that_does_not_end_could_be_started(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_OTHER_SECONDS", 0.5)
+    # It is never waited for: the probe's own patience ends it.
     publish(site, {"bin/julia": "#!/bin/sh\nsleep 600 & wait\n"})
     assert published(site)
 
