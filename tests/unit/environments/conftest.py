@@ -92,6 +92,7 @@ class Site:
             "TERM": "dumb",
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "TMPDIR": tempfile.gettempdir(),  # ipykernel leaves a directory there
             "BERTH_RELEASE": release,
             "BERTH_RELEASES_INDEX": str(self.index),
             "BERTH_CONDA": str(self.conda(release)),
