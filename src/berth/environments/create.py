@@ -151,7 +151,7 @@ def _written_by_ipykernel(prefix: Path, staging: Path, order: Order) -> Path:
             capture_output=True,
             text=True,
             timeout=_INSTALL_SECONDS,
-            env=conda.environment(),
+            env={**conda.environment(), "TMPDIR": str(staging)},  # it leaves an empty directory there
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -170,60 +170,59 @@ def _releases(document: object) -> list[Release]:
 
 
 def _release(value: object, where: str) -> Release:
-    item = fields.mapping(value, where, Release.__dataclass_fields__)
-    environments = tuple(
-        _environment(entry, place)
-        for entry, place in fields.items(item["environments"], f"{where}.environments")
-    )
-    if not environments:
-        raise FieldError(f"{where}.environments must name at least one environment")
-    for key in ("name", "kernel"):
-        fields.distinct([getattr(entry, key) for entry in environments], f"{where}.environments: {key}")
+    item = fields.entry(value, where, Release.__dataclass_fields__)
     return Release(
-        name=fields.name(item["name"], f"{where}.name"),
-        date=fields.date(item["date"], f"{where}.date"),
-        layer=fields.name(item["layer"], f"{where}.layer"),
-        environments=environments,
-        jupyter_path=fields.absolute(item["jupyter_path"], f"{where}.jupyter_path"),
-        conda=None if item["conda"] is None else fields.absolute(item["conda"], f"{where}.conda"),
-        ends=None if item["ends"] is None else fields.date(item["ends"], f"{where}.ends"),
-        hidden=fields.truth(item["hidden"], f"{where}.hidden"),
-        bytes=fields.count(item["bytes"], f"{where}.bytes"),
-        files=fields.count(item["files"], f"{where}.files"),
-        contents=fields.absolute(item["contents"], f"{where}.contents"),
+        name=item.read("name", fields.name),
+        date=item.read("date", fields.date),
+        layer=item.read("layer", fields.name),
+        environments=item.read("environments", _environments),
+        jupyter_path=item.read("jupyter_path", fields.absolute),
+        conda=item.maybe("conda", fields.absolute),
+        ends=item.maybe("ends", fields.date),
+        hidden=item.read("hidden", fields.truth),
+        bytes=item.read("bytes", fields.count),
+        files=item.read("files", fields.count),
+        contents=item.read("contents", fields.absolute),
     )
+
+
+def _environments(value: object, where: str) -> tuple[Environment, ...]:
+    environments = tuple(_environment(*entry) for entry in fields.items(value, where))
+    if not environments:
+        raise FieldError(f"{where} must name at least one environment")
+    for key in ("name", "kernel"):
+        fields.distinct([getattr(entry, key) for entry in environments], f"{where}: {key}")
+    return environments
 
 
 def _environment(value: object, where: str) -> Environment:
-    item = fields.mapping(value, where, Environment.__dataclass_fields__)
-    packages = item["packages"]
-    if not isinstance(packages, dict):
-        raise FieldError(f"{where}.packages must be a mapping of names to versions")
+    item = fields.entry(value, where, Environment.__dataclass_fields__)
     return Environment(
-        name=fields.name(item["name"], f"{where}.name"),
-        display_name=fields.text(item["display_name"], f"{where}.display_name"),
-        language=fields.text(item["language"], f"{where}.language"),
-        kernel=fields.name(item["kernel"], f"{where}.kernel"),
-        prefix=fields.absolute(item["prefix"], f"{where}.prefix"),
-        packages={
-            name: fields.text(version, f"{where}.packages.{name}") for name, version in packages.items()
-        },
+        name=item.read("name", fields.name),
+        display_name=item.read("display_name", fields.text),
+        language=item.read("language", fields.text),
+        kernel=item.read("kernel", fields.name),
+        prefix=item.read("prefix", fields.absolute),
+        packages=item.read("packages", fields.texts_by_name),
     )
 
 
 def _listed(value: object, where: str) -> tuple[str, tuple[Package, ...]]:
-    item = fields.mapping(value, where, {"name", "packages"})
-    entries = fields.items(item["packages"], f"{where}.packages")
-    return fields.name(item["name"], f"{where}.name"), tuple(_package(*entry) for entry in entries)
+    item = fields.entry(value, where, {"name", "packages"})
+    return item.read("name", fields.name), item.read("packages", _packages)
+
+
+def _packages(value: object, where: str) -> tuple[Package, ...]:
+    return tuple(_package(*entry) for entry in fields.items(value, where))
 
 
 def _package(value: object, where: str) -> Package:
-    item = fields.mapping(value, where, Package.__dataclass_fields__)
+    item = fields.entry(value, where, Package.__dataclass_fields__)
     return Package(
-        name=fields.text(item["name"], f"{where}.name"),
-        version=fields.text(item["version"], f"{where}.version"),
-        build=fields.maybe_empty(item["build"], f"{where}.build"),
-        channel=fields.name(item["channel"], f"{where}.channel"),
-        license=fields.maybe_empty(item["license"], f"{where}.license"),
-        bytes=fields.count(item["bytes"], f"{where}.bytes"),
+        name=item.read("name", fields.text),
+        version=item.read("version", fields.text),
+        build=item.read("build", fields.maybe_empty),
+        channel=item.read("channel", fields.name),
+        license=item.read("license", fields.maybe_empty),
+        bytes=item.read("bytes", fields.count),
     )

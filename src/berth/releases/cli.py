@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from berth.releases import apply, changes, fields, keep, report, settings, solve, spec
+from berth.releases import apply, changes, fields, keep, report, scratch, settings, solve, spec
 from berth.releases.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -68,11 +67,12 @@ def register(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> NoReturn:
-    """Run the command; end with 0, or with 1 and a sentence.
+    """Run the command; end with 0, with 1 and a sentence, or with 130 where it is interrupted.
 
     Without Python's own way out: there, py-rattler's threads have been seen to abort the process.
     """
     os.umask(0o022)
+    scratch.remove_when_told_to_end()
     try:
         code = int(options.run(options))
     except ReleaseError as error:
@@ -114,8 +114,8 @@ def _lock(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    with tempfile.TemporaryDirectory(prefix="berth-specs-") as scratch:
-        wanted = settings.load(options.settings, Path(scratch))
+    with scratch.directory("berth-specs-") as place:
+        wanted = settings.load(options.settings, place)
         outcome = apply.apply(wanted, check=options.check)
     if options.json:
         table = report.table(list(report.rows(wanted.root))).splitlines()

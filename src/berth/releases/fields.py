@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
+
+T = TypeVar("T")
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 """Names of releases, environments, layers, kernels and channels: each is a file's name somewhere."""
@@ -39,6 +42,27 @@ def mapping(
     return value
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A mapping at its place in a document: what is wrong with a value is told with that value's place."""
+
+    values: Mapping[str, object]
+    where: str
+
+    def read(self, key: str, check: Callable[[object, str], T]) -> T:
+        """Give the value of a key as a check of this module gives it."""
+        return check(self.values[key], f"{self.where}.{key}")
+
+    def maybe(self, key: str, check: Callable[[object, str], T]) -> T | None:
+        """Give the same, or None for null."""
+        return None if self.values[key] is None else self.read(key, check)
+
+
+def entry(value: object, where: str, keys: Iterable[str]) -> Entry:
+    """Give a mapping that has all `keys`, and no others, to be read key by key."""
+    return Entry(mapping(value, where, keys), where)
+
+
 def items(value: object, where: str) -> list[tuple[object, str]]:
     """Give the entries of a list, each with its place."""
     if not isinstance(value, list):
@@ -61,6 +85,13 @@ def maybe_empty(value: object, where: str) -> str:
 def texts(value: object, where: str) -> tuple[str, ...]:
     """Give a list of such texts."""
     return tuple(text(entry, place) for entry, place in items(value, where))
+
+
+def texts_by_name(value: object, where: str) -> dict[str, str]:
+    """Give a mapping of names to such texts, as of packages to their versions."""
+    if not isinstance(value, dict):
+        raise FieldError(f"{where} must be a mapping of names to versions, found {type(value).__name__}")
+    return {name: text(version, f"{where}.{name}") for name, version in value.items()}
 
 
 def public(value: str, where: str) -> str:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 # What `python -m ipykernel_launcher` does, but for two things: ipykernel would listen on TCP ports of
 # loopback, for what forked children print and for its debugger. Nodes are shared, so nothing listens there
 # (design: unix sockets only); ipykernel itself goes on like this where it finds no free port, and no debugpy.
-# Programs started by subprocess are not concerned.
+# Programs started by subprocess are not concerned. The tests' kernels (tests/releases/kernels) are installed
+# where no berth is, and do the same once more.
 _LAUNCH: Final = """
 import sys
 del sys.path[0]

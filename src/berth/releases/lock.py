@@ -6,14 +6,14 @@ import hashlib
 import json
 import re
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from berth.releases import fields
 from berth.releases.errors import ReleaseError
 from berth.releases.fields import FieldError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 VERSION: Final = 1
@@ -108,56 +108,59 @@ def _lock(document: object) -> Lock:
     pip = [_pip(*entry) for entry in fields.items(item["pip"], "pip")]
     fields.distinct([entry.name for entry in conda], "conda")
     fields.distinct([entry.name for entry in pip], "pip")
-    virtual: Any = item["virtual"]
-    if not isinstance(virtual, dict):
-        raise FieldError("virtual must be a mapping")
     return Lock(
         name=fields.name(item["name"], "name"),
         channels=fields.names(item["channels"], "channels"),
         conda_specs=fields.texts(item["conda_specs"], "conda_specs"),
         pip_specs=fields.texts(item["pip_specs"], "pip_specs"),
-        virtual={key: fields.text(version, f"virtual.{key}") for key, version in virtual.items()},
+        virtual=fields.texts_by_name(item["virtual"], "virtual"),
         conda=tuple(conda),
         pip=tuple(pip),
     )
 
 
 def _conda(value: object, where: str) -> CondaPackage:
-    item = fields.mapping(value, where, CondaPackage.__dataclass_fields__)
+    item = fields.entry(value, where, CondaPackage.__dataclass_fields__)
     return CondaPackage(
-        name=fields.text(item["name"], f"{where}.name"),
-        version=fields.text(item["version"], f"{where}.version"),
-        build=fields.text(item["build"], f"{where}.build"),
-        build_number=fields.count(item["build_number"], f"{where}.build_number"),
-        channel=fields.name(item["channel"], f"{where}.channel"),
-        subdir=_like(_SUBDIR, item["subdir"], f"{where}.subdir"),
-        file=_like(_FILE, item["file"], f"{where}.file"),
-        sha256=_like(_SHA256, item["sha256"], f"{where}.sha256"),
-        size=fields.count(item["size"], f"{where}.size"),
-        license=fields.maybe_empty(item["license"], f"{where}.license"),
-        noarch=fields.maybe_empty(item["noarch"], f"{where}.noarch"),
-        site_packages=fields.maybe_empty(item["site_packages"], f"{where}.site_packages"),
-        depends=fields.texts(item["depends"], f"{where}.depends"),
-        constrains=fields.texts(item["constrains"], f"{where}.constrains"),
+        name=item.read("name", fields.text),
+        version=item.read("version", fields.text),
+        build=item.read("build", fields.text),
+        build_number=item.read("build_number", fields.count),
+        channel=item.read("channel", fields.name),
+        subdir=item.read("subdir", _like(_SUBDIR)),
+        file=item.read("file", _like(_FILE)),
+        sha256=item.read("sha256", _like(_SHA256)),
+        size=item.read("size", fields.count),
+        license=item.read("license", fields.maybe_empty),
+        noarch=item.read("noarch", fields.maybe_empty),
+        site_packages=item.read("site_packages", fields.maybe_empty),
+        depends=item.read("depends", fields.texts),
+        constrains=item.read("constrains", fields.texts),
     )
 
 
 def _pip(value: object, where: str) -> PipPackage:
-    item = fields.mapping(value, where, PipPackage.__dataclass_fields__)
-    hashes = tuple(
-        _like(_SHA256, entry, place) for entry, place in fields.items(item["hashes"], f"{where}.hashes")
-    )
-    if not hashes:
-        raise FieldError(f"{where}.hashes must name at least one")
+    item = fields.entry(value, where, PipPackage.__dataclass_fields__)
     return PipPackage(
-        name=fields.name(item["name"], f"{where}.name"),
-        version=fields.text(item["version"], f"{where}.version"),
-        hashes=hashes,
+        name=item.read("name", fields.name),
+        version=item.read("version", fields.text),
+        hashes=item.read("hashes", _hashes),
     )
 
 
-def _like(pattern: re.Pattern[str], value: object, where: str) -> str:
-    text = fields.text(value, where)
-    if not pattern.fullmatch(text):
-        raise FieldError(f"{where} is not what it should be: {text!r}")
-    return text
+def _hashes(value: object, where: str) -> tuple[str, ...]:
+    check = _like(_SHA256)
+    hashes = tuple(check(*entry) for entry in fields.items(value, where))
+    if not hashes:
+        raise FieldError(f"{where} must name at least one")
+    return hashes
+
+
+def _like(pattern: re.Pattern[str]) -> Callable[[object, str], str]:
+    def check(value: object, where: str) -> str:
+        text = fields.text(value, where)
+        if not pattern.fullmatch(text):
+            raise FieldError(f"{where} is not what it should be: {text!r}")
+        return text
+
+    return check

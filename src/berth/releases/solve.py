@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from berth.releases import conda, pip
+from berth.releases import conda, pip, scratch
 from berth.releases.errors import ChannelError, ReleaseError, told
 from berth.releases.lock import Lock
 
@@ -90,10 +89,10 @@ def _pip(lock: Lock, channels: Mapping[str, str], index: str, cache: Path) -> tu
     """Resolve pip's part against what conda's really installs: its names differ from the index's."""
     if lock.version_of("python") is None:
         raise ReleaseError("pip packages need a Python: name python among conda's")
-    with tempfile.TemporaryDirectory(prefix="berth-lock-") as directory:
-        prefix = Path(directory) / "prefix"
+    with scratch.directory("berth-lock-") as directory:
+        prefix = directory / "prefix"
         conda.link(lock, prefix, channels, cache / "packages")
-        return pip.resolve(lock.pip_specs, prefix, lock.virtual, index, Path(directory))
+        return pip.resolve(lock.pip_specs, prefix, lock.virtual, index, directory)
 
 
 def _check(spec: EnvironmentSpec, lock: Lock) -> None:

@@ -124,12 +124,8 @@ def _release(directory: Path, document: object) -> ReleaseSpec:
 
 
 def _virtual(value: object, where: str) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise FieldError(f"{where} must be a mapping, found {type(value).__name__}")
-    return dict(
-        virtual_package(f"{name}={fields.text(version, f'{where}.{name}')}")
-        for name, version in value.items()
-    )
+    versions = fields.texts_by_name(value, where)
+    return dict(virtual_package(f"{name}={version}") for name, version in versions.items())
 
 
 def virtual_package(text: str) -> tuple[str, str]:

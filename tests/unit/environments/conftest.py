@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import time
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,6 +92,7 @@ class Site:
             "TERM": "dumb",
             "LANG": "C.UTF-8",
             "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "TMPDIR": tempfile.gettempdir(),  # ipykernel leaves a directory there
             "BERTH_RELEASE": release,
             "BERTH_RELEASES_INDEX": str(self.index),
             "BERTH_CONDA": str(self.conda(release)),
@@ -110,29 +110,29 @@ def site() -> Iterator[Site]:
         stdout=subprocess.PIPE,
         text=True,
     ).stdout.splitlines()[-1]
-    root = Path(f"/tmp/berth-conda-{os.getpid()}-{time.monotonic_ns() % 10**6}")  # noqa: S108
+    # Scripts name their interpreter by its path, which may not be long.
+    with tempfile.TemporaryDirectory(prefix="c-") as place:
+        yield _made(Path(place), channel)
+
+
+def _made(root: Path, channel: str) -> Site:
     made = Site(root)
     (root / "tools").mkdir(parents=True)
     (root / "etc").mkdir()
     (root / "conda-forge").symlink_to(channel)
-    try:
-        for release in (OLD, NEW):
-            prefix = made.conda(release)
-            prefix.parent.mkdir(parents=True)
-            specs = ["conda", "pip", "jupyter_client"]
-            python = str(tools(parts.cache()) / "python")
-            subprocess.run([python, "-c", INSTALL, f"file://{channel}", str(prefix), *specs], check=True)
-            (prefix / ".condarc").write_text(
-                CONDARC.format(url=f"file://{root}", pkgs=root / "pkgs"), encoding="utf-8"
-            )
-        made.publish(OLD, NEW)
-        etc = str(root / "etc")
-        (root / "etc" / "bashrc").write_text(
-            rendered("session", "bashrc", __session_etc=etc), encoding="utf-8"
+    for release in (OLD, NEW):
+        prefix = made.conda(release)
+        prefix.parent.mkdir(parents=True)
+        specs = ["conda", "pip", "jupyter_client"]
+        python = str(tools(parts.cache()) / "python")
+        subprocess.run([python, "-c", INSTALL, f"file://{channel}", str(prefix), *specs], check=True)
+        (prefix / ".condarc").write_text(
+            CONDARC.format(url=f"file://{root}", pkgs=root / "pkgs"), encoding="utf-8"
         )
-        yield made
-    finally:
-        subprocess.run(["rm", "-rf", str(root)], check=True)
+    made.publish(OLD, NEW)
+    etc = str(root / "etc")
+    (root / "etc" / "bashrc").write_text(rendered("session", "bashrc", __session_etc=etc), encoding="utf-8")
+    return made
 
 
 @pytest.fixture

@@ -91,10 +91,15 @@ def made(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Berth:
     for name in ("conda", "json", "jupyter_client", "ipykernel"):
         (hostile / f"{name}.py").write_text("raise SystemExit('hostile')\n", encoding="utf-8")
     berth = Berth(site, home)
+    temporary = home.parent / "temporary"
+    temporary.mkdir()
     done = berth.run(
-        "create", "mine", "pytz", "--module", "good", "--display-name", "My own", PYTHONPATH=str(hostile)
+        *("create", "mine", "pytz", "--module", "good", "--display-name", "My own"),
+        PYTHONPATH=str(hostile),
+        TMPDIR=str(temporary),
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert list(temporary.iterdir()) == [], "what is left there stays until an admin removes it"
     assert 'is in the launcher as "My own" after a refresh' in done.stdout
     return berth
 

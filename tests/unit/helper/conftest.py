@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import pwd
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,9 +84,8 @@ class Programs:
 
 @pytest.fixture
 def programs() -> Iterator[Programs]:
-    directory = Path(tempfile.mkdtemp(prefix="berth-"))
-    yield Programs(directory)
-    shutil.rmtree(directory)
+    with tempfile.TemporaryDirectory(prefix="p-") as directory:
+        yield Programs(Path(directory))
 
 
 @pytest.fixture

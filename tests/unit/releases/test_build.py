@@ -199,6 +199,48 @@ def test_a_build_that_is_killed_at_any_instant_leaves_nothing_half_visible(site:
     assert halves, "no run was killed while it built"
 
 
+def started(site: Site, *before: str) -> tuple[subprocess.Popen[str], Path]:
+    """Start a build with a directory of its own for what is temporary."""
+    scratch = site.place / "temporary"
+    scratch.mkdir()
+    process = subprocess.Popen(
+        [*before, *site.command("build", "--settings", str(site.settings_file()))],
+        env={**ENVIRONMENT, "TMPDIR": str(scratch)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    return process, scratch
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_build_that_is_told_to_end_removes_its_scratch(site: Site, number: signal.Signals) -> None:
+    process, scratch = started(site)
+    wait_for(site.root / NAME, process)
+    assert list(scratch.iterdir()) != []
+    process.send_signal(number)
+    said = process.communicate(timeout=60)
+    assert (process.returncode, *said) == (130, "", "berth release: interrupted\n")
+    assert list(scratch.iterdir()) == []
+    assert not (site.root / "index.json").exists()
+    site.apply()
+    assert list(keep.verify(site.root, [])) == []
+
+
+def test_a_build_under_nohup_outlives_its_terminal(site: Site) -> None:
+    process, scratch = started(site, "nohup")
+    wait_for(site.root / NAME, process)
+    process.send_signal(signal.SIGHUP)
+    assert process.communicate(timeout=60)[0].splitlines()[-1] == "changed"
+    assert (process.returncode, list(scratch.iterdir())) == (0, [])
+
+
 def test_two_builds_never_run_at_once(site: Site) -> None:
     command = site.command("build", "--settings", str(site.settings_file()))
     both = [

@@ -307,6 +307,10 @@ def test_what_changed_between_two_releases_is_told_by_environment(site: Site) ->
             "is written as __cuda=12.4, found 'cuda=12'",
         ),
         (
+            {"release": RELEASE + "    virtual_packages: [__cuda]\n"},
+            r"release\.yml: virtual_packages must be a mapping of names to versions, found list",
+        ),
+        (
             {"r": R.replace("kernel: ir", "kernel: python3")},
             "kernels of the environments names python3 more than",
         ),
@@ -342,6 +346,8 @@ def test_a_lock_that_is_not_there_says_how_it_is_made(empty: Site) -> None:
         ('"file": "', '"file": "../', "file is not what it should be"),
         ('"channel": "conda-forge"', '"channel": "https://x"', "channel must be letters"),
         ('"subdir": "', '"Subdir": "', "lacks subdir"),
+        ('"size": ', '"size": -', r"not a lock: conda\[0\]\.size must be a whole number"),
+        ('"__linux": "', '"__linux": "\\n', r"not a lock: virtual\.__linux must be non-empty text"),
         ("{", "", "cannot be read"),
     ],
 )

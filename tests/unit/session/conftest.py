@@ -10,6 +10,7 @@ import site
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -199,12 +200,8 @@ def started(layer: Layer, hub: Running, output: Path, **changed: str) -> Iterato
 @pytest.fixture(scope="module")
 def layer() -> Iterator[Layer]:
     # Unix sockets need a short path: the place where pytest keeps its directories may be a long one.
-    place = Path(f"/tmp/berth-test-{os.getpid()}-{time.monotonic_ns() % 10**6}")  # noqa: S108
-    place.mkdir(mode=0o700)
-    try:
-        yield make_layer(place)
-    finally:
-        subprocess.run(["rm", "-rf", str(place)], check=True)
+    with tempfile.TemporaryDirectory(prefix="s-") as place:
+        yield make_layer(Path(place))
 
 
 @pytest.fixture

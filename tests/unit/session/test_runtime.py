@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def place() -> Iterator[Path]:
     # pytest's own directories have paths that are too long for unix sockets.
-    path = Path(f"/tmp/b-{os.getpid()}-{time.monotonic_ns() % 10**6}")  # noqa: S108
-    path.mkdir()
-    yield path
-    shutil.rmtree(path)
+    with tempfile.TemporaryDirectory(prefix="r-") as path:
+        yield Path(path)
 
 
 def age(path: Path, seconds: int = 3600) -> None:
