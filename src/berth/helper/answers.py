@@ -11,9 +11,9 @@ class Verdict(enum.StrEnum):
 
     OK = "ok"
     REFUSED = "refused"
-    """A clear no from Slurm or the helper. Nothing was done; asking again the same way is useless."""
+    """A clear no from Slurm. Nothing was done; asking again the same way is useless."""
     UNAVAILABLE = "unavailable"
-    """The helper could not be asked. Nothing was done; asking again later is fine."""
+    """The helper could not be asked, or could not or would not ask Slurm. Nothing was done."""
     UNKNOWN = "unknown"
     """It may or may not have been done: look before you ask again."""
 
@@ -48,7 +48,7 @@ class SubmitResult:
     job_id: int | None = None
     message: str = ""
     error: str = ""
-    """The helper's own word for why nothing was done (`berth.helper.home`), where it has one."""
+    """The helper's word for why it was not done; empty where none came from there."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,3 +66,5 @@ class EstimateResult:
     verdict: Verdict
     text: str = ""
     message: str = ""
+    error: str = ""
+    """As in `SubmitResult`."""

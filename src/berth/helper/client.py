@@ -66,6 +66,9 @@ _PASSWORD_ERRORS = {
     "not-allowed": PasswordVerdict.NOT_ALLOWED,
 }
 
+_VERDICTS = {"refused": Verdict.REFUSED, "unknown": Verdict.UNKNOWN}
+"""Every other error is a reason of the helper's own, and says that nothing was done."""
+
 
 class HelperClient:
     """Asks the helper. `timeout` (seconds, for one whole request) must exceed the helper's own deadline."""
@@ -120,7 +123,7 @@ class HelperClient:
         """Ask Slurm when such a session would start, without queueing anything."""
         question = {"user": user, "resources": dataclasses.asdict(resources)}
         verdict, answer, message = await self._settle({"verb": "estimate", **question})
-        return EstimateResult(verdict, str(answer.get("text", "")), message)
+        return EstimateResult(verdict, str(answer.get("text", "")), message, str(answer.get("error", "")))
 
     async def _settle(self, request: dict[str, object]) -> tuple[Verdict, dict[str, Any], str]:
         try:
@@ -131,7 +134,7 @@ class HelperClient:
             return Verdict.UNKNOWN, {}, str(error)
         if answer["ok"]:
             return Verdict.OK, answer, ""
-        verdict = Verdict.UNKNOWN if answer["error"] == "unknown" else Verdict.REFUSED
+        verdict = _VERDICTS.get(answer["error"], Verdict.UNAVAILABLE)
         return verdict, answer, str(answer["message"])
 
     async def _ask(self, request: dict[str, object]) -> dict[str, Any]:

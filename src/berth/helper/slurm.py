@@ -23,7 +23,12 @@ _PREFIX = re.compile(r"^(?:sbatch|scancel): (?:(?:error|fatal): )?", re.MULTILIN
 _COMPLAINT = re.compile(r"^sbatch: (?:error|fatal): ", re.MULTILINE)
 _SUBMISSION_FAILED = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.MULTILINE)
 _TEST_FAILED = re.compile(r"^(?:sbatch: error: )?allocation failure: (.*)$", re.MULTILINE)
-_NEVER_SENT = re.compile(r"auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error$", re.MULTILINE)
+_NEVER_SENT = re.compile(
+    # without a credential of munge nothing can be sent, without a configuration nobody knows where to
+    r"auth_g_create: REQUEST_SUBMIT_BATCH_JOB has authentication error$"
+    r"|^sbatch: (?:error|fatal): Could not establish a configuration source$",
+    re.MULTILINE,
+)
 _JOB_ID = re.compile(r"([0-9]{1,10})(?:;\S+)?")
 _NOT_CANCELLED = re.compile(
     r"Access/permission denied|Invalid job id specified|Job/step already completing or completed"
@@ -54,7 +59,7 @@ class _NotRunError(Exception):
 
 
 def submit(user: User, request: Submit, settings: Settings) -> Answer:
-    """Queue a session. The answer is "refused" only if it is proved that nothing was queued."""
+    """Queue a session. Every error but "unknown" proves that nothing was queued; "refused" is Slurm's no."""
     if (problem := home.problem(user)) is not None:
         return problem
     script = f"{settings.layers_dir}/{request.layer}/bin/berth-session"
@@ -69,7 +74,7 @@ def submit(user: User, request: Submit, settings: Settings) -> Answer:
     try:
         result = _run(user, argv, request.environment, settings)
     except _NotRunError as error:
-        return failure("refused", str(error))
+        return failure("not-run", str(error))
     if result.status == 0:
         job_id = _JOB_ID.fullmatch(result.stdout.strip().rpartition("\n")[2])
         if job_id:
@@ -82,8 +87,9 @@ def _error(result: _Result, failed: re.Pattern[str]) -> str:
     # 1 is sbatch's status for every error of its own. It prints the job id last, if there is one.
     if result.status != 1 or result.stdout.strip():
         return "unknown"
-    reasons = failed.findall(result.stderr)
-    if reasons and not _NEVER_SENT.search(result.stderr):
+    if _NEVER_SENT.search(result.stderr):
+        return "slurm-away"
+    if reasons := failed.findall(result.stderr):
         reason = reasons[-1].strip()
         return "slurm-away" if reason in AWAY else "refused" if reason in REFUSALS else "unknown"
     # it gave up before it sent anything
@@ -96,7 +102,7 @@ def estimate(user: User, request: Estimate, settings: Settings) -> Answer:
     try:
         result = _run(user, argv, {}, settings)
     except _NotRunError as error:
-        return failure("refused", str(error))
+        return failure("not-run", str(error))
     if result.status == 0 and result.stderr.strip():
         return success(text=result.message)
     refused = _error(result, _TEST_FAILED) == "refused"
@@ -108,7 +114,7 @@ def cancel(user: User, request: Cancel, settings: Settings) -> Answer:
     try:
         result = _run(user, [f"{settings.slurm_bin_dir}/scancel", str(request.job_id)], {}, settings)
     except _NotRunError as error:
-        return failure("refused", str(error))
+        return failure("not-run", str(error))
     if result.status == 0:
         return success()
     return failure("refused" if _NOT_CANCELLED.search(result.stderr) else "unknown", result.message)

@@ -81,15 +81,18 @@ async def test_requests_are_what_the_helper_reads(start: Start) -> None:
     [
         ("refused", Verdict.REFUSED),
         ("unknown", Verdict.UNKNOWN),
-        ("bad-request", Verdict.REFUSED),
-        ("not-permitted", Verdict.REFUSED),
+        ("bad-request", Verdict.UNAVAILABLE),
+        ("not-permitted", Verdict.UNAVAILABLE),
+        ("not-run", Verdict.UNAVAILABLE),
+        ("slurm-away", Verdict.UNAVAILABLE),
+        ("home-full", Verdict.UNAVAILABLE),
     ],
 )
 async def test_a_no_keeps_its_words(start: Start, error: str, verdict: Verdict) -> None:
     client = await start(replies({"ok": False, "error": error, "message": "Because."}))
     assert await submit(client) == SubmitResult(verdict, message="Because.", error=error)
     assert await client.cancel("alice", 12) == CancelResult(verdict, "Because.")
-    assert await client.estimate("alice", RESULT) == EstimateResult(verdict, message="Because.")
+    assert await client.estimate("alice", RESULT) == EstimateResult(verdict, message="Because.", error=error)
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ def test_a_start_is_told_with_the_zone_of_its_clock() -> None:
         ),
         (EstimateResult(Verdict.REFUSED, message="invalid account"), "this request: invalid account"),
         (EstimateResult(Verdict.UNAVAILABLE, message="x"), "Slurm does not answer"),
+        (EstimateResult(Verdict.UNAVAILABLE, message="x", error="not-run"), "Slurm does not answer"),
+        (EstimateResult(Verdict.UNAVAILABLE, message="x", error="not-permitted"), "may not use this service"),
         (EstimateResult(Verdict.UNKNOWN, message="x"), "Slurm does not answer"),
     ],
 )
@@ -144,8 +146,9 @@ async def test_an_answer_is_kept_for_the_user_whose_limits_made_it_only(answer: 
     assert [user for user, _ in helper.asked] == ["alice", "bob"]
 
 
-async def test_a_failure_is_not_kept() -> None:
-    estimator, helper = asking(answer=EstimateResult(Verdict.UNKNOWN, message="?"))
+@pytest.mark.parametrize("verdict", [Verdict.UNKNOWN, Verdict.UNAVAILABLE])
+async def test_a_failure_is_not_kept(verdict: Verdict) -> None:
+    estimator, helper = asking(answer=EstimateResult(verdict, message="?"))
     for _ in range(2):
         await estimator.ask("alice", CHOSEN, SEEN)
     assert len(helper.asked) == 2

@@ -91,7 +91,7 @@ async def test_only_jupyterhub_and_berth_variables_reach_the_job(
 
 
 async def test_a_refused_submission_says_why_and_leaves_nothing(stage: Stage) -> None:
-    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="Invalid account")
+    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="Invalid account", error="refused")
     with pytest.raises(SpawnException, match="Slurm refused the request: Invalid account"):
         await stage.begin().start()
     assert stage.service.followed == {}
@@ -530,7 +530,7 @@ async def test_a_request_that_waits_longer_than_the_site_wants_is_withdrawn(
     ],
 )
 async def test_a_home_without_room_refuses_the_start(stage: Stage, error: str, said: str) -> None:
-    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="/home/alice: full", error=error)
+    stage.helper.answer = SubmitResult(Verdict.UNAVAILABLE, message="/home/alice: full", error=error)
     with pytest.raises(StartFailed) as caught:
         await stage.begin().start()
     assert said in caught.value.jupyterhub_message
@@ -543,8 +543,21 @@ async def test_a_home_without_room_refuses_the_start(stage: Stage, error: str, s
     ("answer", "said"),
     [
         (
-            SubmitResult(Verdict.REFUSED, message="Unable to contact slurm controller", error="slurm-away"),
+            SubmitResult(
+                Verdict.UNAVAILABLE, message="Unable to contact slurm controller", error="slurm-away"
+            ),
             "Al momento Slurm non è raggiungibile, quindi non è stato avviato nulla.",
+        ),
+        (
+            SubmitResult(Verdict.UNAVAILABLE, message="There is no such user.", error="not-permitted"),
+            "Al momento questo account non può usare il servizio.",
+        ),
+        *(
+            (
+                SubmitResult(Verdict.UNAVAILABLE, message="sbatch cannot be run.", error=error),
+                "Non è stato avviato nulla: al momento il servizio non può inviare sessioni.",
+            )
+            for error in ("not-run", "bad-request", "an error of a later helper")
         ),
         (
             SubmitResult(Verdict.UNAVAILABLE, message="The helper cannot be reached: [Errno 2] x."),
@@ -567,7 +580,7 @@ async def test_who_cannot_be_asked_is_told_without_its_own_words(
 async def test_a_failed_start_reads_in_the_language_of_its_reader_and_is_logged_in_english(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stage.helper.answer = SubmitResult(Verdict.REFUSED, message="no", error="home-full")
+    stage.helper.answer = SubmitResult(Verdict.UNAVAILABLE, message="no", error="home-full")
     with pytest.raises(StartFailed) as caught:
         await stage.begin().start()
     monkeypatch.setattr(text, "language", ContextVar("test", default="it"))

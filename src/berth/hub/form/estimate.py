@@ -118,6 +118,8 @@ def read(answer: EstimateResult, now: float) -> Estimate:
         # What stands before may be the limit that is the cause.
         message = f"{found['before'] or ''}{found['reason']}" if found else answer.message
         return Estimate(say("availability.refused", reason=reasons.refusal(message)))
+    if answer.error == "not-permitted":
+        return Estimate(say("session.not_permitted"))
     if answer.verdict is not Verdict.OK:
         return Estimate(say("availability.unavailable"))
     start = _start(answer.text)

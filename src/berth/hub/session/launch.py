@@ -34,9 +34,10 @@ log = logging.getLogger("berth.launch")
 _ERRORS: Final = {
     "home-full": "session.home_full",
     "home-unreachable": "session.home_unreachable",
+    "not-permitted": "session.not_permitted",
     "slurm-away": "session.slurm_away",
 }
-"""The helper's own words for why nothing was started, as sentences."""
+"""The helper's own words for why nothing was started, as sentences; the others are for operators."""
 
 
 class StartFailed(SpawnException):
@@ -89,16 +90,17 @@ class Launch:
         )
         if result.job_id is not None:
             self._queued(result.job_id)
-        elif result.verdict is Verdict.UNKNOWN:
+            return
+        if result.verdict is Verdict.UNKNOWN:
             log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
-        elif result.error in _ERRORS:
-            raise NeverQueued(say(_ERRORS[result.error]), reason=result.error)
-        elif result.verdict is Verdict.REFUSED:
-            said = say("session.refused", why=reasons.refusal(result.message))
-            raise NeverQueued(said, reason=str(result.verdict))
-        else:
-            log.error("%s of %s was not submitted: %s", self.record.job_name, self.user, result.message)
-            raise NeverQueued(say("session.not_started"), reason=str(result.verdict))
+            return
+        reason = result.error or str(result.verdict)
+        if result.verdict is Verdict.REFUSED:
+            raise NeverQueued(say("session.refused", why=reasons.refusal(result.message)), reason=reason)
+        log.error(
+            "%s of %s was not submitted: %s: %s", self.record.job_name, self.user, reason, result.message
+        )
+        raise NeverQueued(say(_ERRORS.get(reason, "session.not_started")), reason=reason)
 
     def _queued(self, job_id: int) -> None:
         self.record.job_id = job_id
