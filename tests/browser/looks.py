@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NARROW = (360, 780)
 THEMES = ("light", "dark")
+SWITCH = "#dark-theme-toggle"
 ROUNDS = 2
 """How often Tab may go through a page until all of it was seen."""
 # Colours on their way from one theme to the other are neither theme's; spinners never end and do not count.
@@ -47,10 +48,13 @@ RAW = re.compile(rf"{PLACE.pattern}|\b(?:{'|'.join(sorted(AREAS))})\.[a-z]\w+")
 
 
 def switch_theme(browser: Window, theme: str) -> None:
-    """Choose light or dark by the page's own switch."""
+    """Choose light or dark by the page's own switch; a page without one does as the browser prefers."""
+    if not browser.all(SWITCH):
+        browser.prefer(theme)
+        return
     current = "return document.documentElement.getAttribute('data-bs-theme')"
     if browser.script(current) != theme:
-        browser.see("#dark-theme-toggle").click()
+        browser.see(SWITCH).click()
     until(lambda: browser.script(current) == theme, f"the {theme} theme", 5)
     until(lambda: browser.script(SETTLED), f"the colours of the {theme} theme", 5)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.browser import axe
 from tests.browser.looks import look, tab_through
+from tests.lab import pages
 from tests.lab.circumstances import halted
 from tests.lab.cluster import OPEN_TYPE
 from tests.lab.sessions import ended, running, started
@@ -80,6 +81,29 @@ def test_home_follows_a_session_to_its_end_and_the_history_has_it(
     browser.see("#berth-history", "It was stopped in this service.")
     tab_through(browser)
     look(browser, "history")
+
+
+def test_while_the_hub_is_away_every_page_of_it_says_so_and_comes_back_by_itself(
+    browser: Window, login: Machine, alice: Visitor
+) -> None:
+    open_page(browser, "/hub/home")
+    login.run("systemctl", "stop", "berth-hub")
+    try:
+        for path in ("/", "/hub/spawn", "/hub/home"):
+            browser.open(path)
+            browser.see("h1", "Back in a moment")
+        look(browser, "unavailable")
+        read = {
+            code: alice.http.get("/hub/home", headers={"Accept-Language": code}) for code in ("it-IT", "fr")
+        }
+        assert {answer.status_code for answer in read.values()} == {503}
+        assert pages.text(read["it-IT"]).startswith("Di nuovo qui tra poco")
+        assert pages.text(read["fr"]).startswith("Back in a moment")
+        chosen = alice.http.get("/hub/", headers={"Accept-Language": "en", "Cookie": "berth-language=it"})
+        assert "Le sessioni in corso continuano" in pages.text(chosen)
+    finally:
+        login.run("systemctl", "start", "berth-hub")
+    browser.see("h1", "Your session", 60)
 
 
 def test_the_pages_are_italian_for_who_wants_it(browser: Window) -> None:

@@ -127,6 +127,11 @@ class Window:
         with self.screen(*size):
             self.picture(name)
 
+    def prefer(self, theme: str) -> None:
+        """Be a browser whose reader has chosen light or dark for all pages."""
+        preference = {"name": "prefers-color-scheme", "value": theme}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [preference]})
+
     @contextmanager
     def screen(self, width: int, height: int) -> Iterator[None]:
         """Look through a screen of another size, such as a telephone's."""

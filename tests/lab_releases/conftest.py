@@ -11,6 +11,7 @@ from tests.lab.cluster import COURSE_TYPE
 from tests.lab.conftest import (  # noqa: F401 - fixtures are found by their names here
     _quiet_lab,
     alice,
+    bob,
     context,
     login,
     pytest_runtest_makereport,

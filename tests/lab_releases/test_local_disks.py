@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.lab.cluster import CLUSTER
-from tests.lab.described import _sources
-from tests.lab.machines import ROOT, Machine
+from tests.lab.machines import Machine
 from tests.lab.releases import INDEX, ordered
+from tests.lab_releases.playing import play
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,17 +56,7 @@ def _play(host: str, release: str) -> str:
         "releases_published": [release],
         "releases_environments": {},
     }
-    command = ["ansible-playbook", *(f"--inventory={source}" for source in _sources())]
-    # Molecule asks for colours, which would stand between the words.
-    plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(
-        [*command, "playbooks/releases.yml", "--limit", host, "--extra-vars", json.dumps(variables)],
-        cwd=ROOT, env={**os.environ, **plain, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-        check=False, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (recap,) = re.findall(rf"^{re.escape(host)} +: .*$", done.stdout, re.MULTILINE)
-    return str(recap)
+    return play(host, variables)
 
 
 def test_a_node_has_what_it_was_told_to_install_for_itself(local: Local) -> None:
