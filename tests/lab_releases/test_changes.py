@@ -121,7 +121,7 @@ def test_the_last_day_of_a_release_is_shown_and_the_day_after_it_is_not_offered(
 
 
 def test_sessions_start_with_the_layer_that_a_release_is_given(
-    site: Site, slurm: Slurm, alice: Visitor
+    site: Site, slurm: Slurm, bob: Visitor
 ) -> None:
     layer = f"{site.old['layer']}-patched"
     site.login.run("ln", "-s", site.old["layer"], f"{LAYERS}/{layer}")
@@ -129,7 +129,7 @@ def test_sessions_start_with_the_layer_that_a_release_is_given(
         site.play(releases_layers={site.old["name"]: layer})
         page = f"/hub/berth/releases/{site.old['name']}"
         until(lambda: layer in pages.text(site.reader.http.get(page)), "the other layer", SEEN_SECONDS)
-        with running(slurm, alice, release=site.old["name"]) as session:
+        with running(slurm, bob, account="proj_b", release=site.old["name"]) as session:
             assert session.job["Command"] == f"{LAYERS}/{layer}/bin/berth-session"
     finally:
         site.play()
