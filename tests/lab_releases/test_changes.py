@@ -91,7 +91,7 @@ def test_a_release_leaves_the_form_and_comes_back_while_a_session_uses_it(
 ) -> None:
     new, old = site.new["name"], site.old["name"]
     site.sees(new, old)
-    changed = {"releases_hidden": [old]}
+    changed: dict[str, Any] = {"releases_hidden": [old]}
     if how == "retired":
         kept = {new: site.variables["releases_environments"][new]}
         changed = {"releases_published": [new], "releases_environments": kept}

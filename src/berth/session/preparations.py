@@ -78,7 +78,7 @@ class Preparation:
         script = 'echo "$1" > /proc/self/oom_score_adj; shift; exec nice -n 19 "$@"'
         try:
             self.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self.log.open("wb") as log:
+            with self.log.open("ab") as log:  # another session may be writing there
                 self.process = subprocess.Popen(
                     ["/bin/sh", "-c", script, "prepare", str(oom_score_adj), *command],
                     env={**environ, "PATH": path},

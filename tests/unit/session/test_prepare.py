@@ -174,6 +174,8 @@ def test_a_failure_is_told_with_the_log_and_tried_again_by_the_next_session(plac
     (again,) = place.found().values()
     again.start(place.environ, 500)
     until(lambda: again.state is State.READY)
+    log = again.log.read_text(encoding="utf-8")
+    assert log.index("no space") < log.rindex("preparing"), "what another session wrote is gone"
 
 
 def test_the_end_of_a_session_ends_it(place: Place) -> None:
