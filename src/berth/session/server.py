@@ -15,12 +15,15 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth.session import home, kernels, lean
+from berth.session import home, kernels, lean, workbench
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import FrameType
+
+    from aiohttp import ClientResponse
 
     from berth.session.launch import Launch
 
@@ -35,6 +38,7 @@ _CLEANUP_SECONDS: Final = 10.0
 _END_SECONDS: Final = 20
 """Slurm kills what is left KillWait (30 s by default) after it asked the job to end."""
 _ANSWER_TIMEOUT: Final = ClientTimeout(total=30)
+_LABEXTENSIONS: Final = Path(workbench.__file__).with_name("labextensions")
 _FORGOTTEN: Final = 3
 """Exit code of a session that the hub denies to know."""
 
@@ -51,6 +55,14 @@ class SessionServerApp(ServerApp):
     launch: ClassVar[Launch]
     no_browser_open_file = Bool(default_value=True)
     exit_code = 0
+    hub: Callable[[str], Awaitable[ClientResponse]]
+    """Asks the hub about this session, by a method of HTTP; there as soon as the session serves."""
+
+    async def ask_hub(self) -> dict[str, Any]:
+        """Give what the hub says of this session; raises whatever kept it from saying so."""
+        answer = await self.hub("GET")
+        answer.raise_for_status()
+        return dict(await answer.json())
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -124,31 +136,38 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
     async def _start_jupyter_server_extension(self, serverapp: SessionServerApp) -> None:
         # The event loop runs and the socket is served from here on.
         launch = serverapp.launch
+        serverapp.hub = self._hub
         await asyncio.to_thread(launch.profile.apply, os.environ)
         home.start(launch)
         self._report_task = asyncio.create_task(self._report(serverapp))
+
+    async def _hub(self, method: str, message: dict[str, Any] | None = None) -> ClientResponse:
+        """Ask the hub about this session, or tell it; gives its answer, whatever it says."""
+        assignment = SessionServerApp.launch.assignment
+        answer: ClientResponse = await fetch(
+            assignment.report_url,
+            method=method,
+            json=message,
+            headers={"Authorization": f"token {assignment.token}"},
+            raise_for_status=False,
+            timeout=_ANSWER_TIMEOUT,
+            **self.hub_http_client_opts,
+        )
+        return answer
 
     async def _report(self, serverapp: SessionServerApp) -> None:
         launch = serverapp.launch
         message = {"port": port_of(launch.listener), "ready": True}
 
         async def send() -> int:
-            answer = await fetch(
-                launch.assignment.report_url,
-                method="POST",
-                json=message,
-                headers={"Authorization": f"token {launch.assignment.token}"},
-                raise_for_status=False,
-                timeout=_ANSWER_TIMEOUT,
-                **self.hub_http_client_opts,
-            )
+            answer = await self._hub("POST", message)
             answer.release()
-            status: int = answer.status
-            return status
+            return answer.status
 
         outcome = await report(send, launch.settings.refused_minutes * 60)
         if outcome is Outcome.ACKNOWLEDGED:
             _LOG.info("the hub knows that this session serves on port %d", message["port"])
+            await workbench.load_late(serverapp)
             return
         _LOG.critical(
             "the hub has denied to know this session for %d minutes: it ends", launch.settings.refused_minutes
@@ -174,7 +193,7 @@ def configuration(launch: Launch) -> Config:
     )
     config.LabApp.update(
         app_dir=str(lab / "lab"),
-        labextensions_path=[str(lab / "labextensions")],
+        labextensions_path=[str(lab / "labextensions"), str(_LABEXTENSIONS)],
         extension_manager="readonly",
         check_for_updates_class="jupyterlab.NeverCheckForUpdate",
         news_url=None,

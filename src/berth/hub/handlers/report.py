@@ -1,4 +1,4 @@
-"""What a session tells the hub."""
+"""What a session tells the hub, and what it asks."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ class _Report(BaseModel):
 
 
 class SessionReportHandler(APIHandler):
-    """`POST /hub/api/berth/session`: a session says on which port it serves.
+    """`/hub/api/berth/session`, authenticated by a session's own token and nothing else.
 
-    Authenticated by that session's own token and nothing else; takes a port of the site's range and the
-    ready flag. The address is taken from Slurm. Answers 204, and 204 again when repeated.
+    `POST`: the session says on which port it serves; takes a port of the site's range and the ready flag. The
+    address is taken from Slurm. Answers 204, and 204 again when repeated.
+    `GET`: `{"end": …}`, the Unix time when Slurm ends the job, null while that is not known.
     """
 
     def check_xsrf_cookie(self) -> None:
         """Cookies are not accepted here, so there is nothing to forge."""
 
+    async def get(self) -> None:
+        """Say when the session ends."""
+        self.finish({"end": self._spawner().ends_at()})
+
     async def post(self) -> None:
         """Take the report."""
-        token = self.get_token()
-        if token is None or token.user is None:
-            raise web.HTTPError(403, "send the session's own token")
-        spawner = self._spawner_of(token.user.name, token.id)
+        spawner = self._spawner()
         try:
             report = _Report.model_validate_json(self.request.body)
         except ValidationError as error:
@@ -44,9 +46,13 @@ class SessionReportHandler(APIHandler):
         self.set_status(204)
         self.finish()
 
-    def _spawner_of(self, user_name: str, token_id: int) -> BerthSpawner:
-        user = self.find_user(user_name)
+    def _spawner(self) -> BerthSpawner:
+        """Give the one whose session has sent its token."""
+        token = self.get_token()
+        if token is None or token.user is None:
+            raise web.HTTPError(403, "send the session's own token")
+        user = self.find_user(token.user.name)
         for spawner in user.spawners.values() if user is not None else ():
-            if isinstance(spawner, BerthSpawner) and spawner.token_id == token_id:
+            if isinstance(spawner, BerthSpawner) and spawner.token_id == token.id:
                 return spawner
         raise web.HTTPError(404, "the hub has no session with this token")

@@ -66,6 +66,11 @@ class BerthSpawner(TellingSpawner):
     def _job(self) -> Job | None:
         return None if self.record is None else self._launch(self.record).job()
 
+    def ends_at(self) -> int | None:
+        """Return the Unix time when Slurm ends the running job; None while that is not known."""
+        job = self._job()
+        return job.end_time if job is not None and job.running else None
+
     def load_state(self, state: dict[str, Any]) -> None:
         """Restore what `get_state` saved."""
         super().load_state(state)

@@ -1,0 +1,170 @@
+/* What Lab shows of a session beside its notebooks: time and memory left, GPUs, and the cards of its tools.
+ *
+ * This is a federated module as webpack would make one, written by hand: it needs no build, and takes what it uses
+ * from JupyterLab itself. Everything that it shows comes from `berth/api/status` of the session.
+ */
+"use strict";
+(() => {
+  const ASK_MS = 10_000;
+  const GIB = 2 ** 30;
+  const TIME_WARNINGS_S = [30 * 60, 10 * 60, 3 * 60];
+  const MEMORY_WARNING = 0.9;
+  let shared;
+
+  /** Take a module of JupyterLab's own. */
+  async function use(name) {
+    const versions = Object.values(shared[name] ?? {});
+    if (versions.length === 0) throw new Error(`berth: JupyterLab does not share ${name}`);
+    return (await versions[0].get())();
+  }
+
+  function duration(seconds) {
+    const minutes = Math.max(0, Math.floor(seconds / 60));
+    const hours = Math.floor(minutes / 60);
+    if (hours >= 48) return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+    return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
+  }
+
+  const gib = (bytes) => (bytes / GIB).toFixed(1);
+
+  /** Say once what is about to end, and what the user can do. */
+  class Warnings {
+    constructor(Notification) {
+      this.notification = Notification;
+      this.told = new Set();
+      this.killed = null;
+    }
+
+    tell(key, kind, message) {
+      if (this.told.has(key)) return;
+      this.told.add(key);
+      this.notification[kind](message, { autoClose: false });
+    }
+
+    look(status) {
+      const left = status.end === null ? Infinity : status.end - status.now;
+      const due = TIME_WARNINGS_S.filter((limit) => left <= limit);
+      if (due.length > 0 && left > 0) {
+        const which = due[due.length - 1];
+        TIME_WARNINGS_S.filter((limit) => limit > which).forEach((limit) => this.told.add(`time-${limit}`));
+        this.tell(`time-${which}`, "warning", `This session ends in ${duration(left)}. Save your work: what runs then is lost.`);
+      }
+      const memory = status.memory;
+      if (memory === null) return;
+      if (memory.limit !== null) {
+        if (memory.used > MEMORY_WARNING * memory.limit) {
+          this.tell("memory", "warning",
+            `This session uses ${gib(memory.used)} of its ${gib(memory.limit)} GiB of memory. ` +
+            "When none is left, the kernel that uses most is ended: shut down kernels that you do not need.");
+        } else if (memory.used < 0.75 * memory.limit) {
+          this.told.delete("memory");
+        }
+      }
+      if (this.killed !== null && memory.killed > this.killed) {
+        this.tell(`killed-${memory.killed}`, "error",
+          "The memory of this session ran out, and the system ended a process of yours for it, such as a kernel. " +
+          "Start a session with more memory, or work on less at a time.");
+      }
+      this.killed = memory.killed;
+    }
+  }
+
+  function statusText(status) {
+    const parts = [];
+    if (status.end !== null) parts.push(`${duration(status.end - status.now)} left`);
+    const memory = status.memory;
+    if (memory !== null) {
+      parts.push(memory.limit === null ? `${gib(memory.used)} GiB` : `${gib(memory.used)} of ${gib(memory.limit)} GiB`);
+    }
+    const gpus = status.gpus?.watched ?? 0;
+    if (gpus > 0) parts.push(gpus === 1 ? "1 GPU" : `${gpus} GPUs`);
+    return parts.join(" · ");
+  }
+
+  /** The line in the status bar; a click leads to the page where the session can be stopped. */
+  function statusItem(Widget, home) {
+    const node = document.createElement("div");
+    const link = document.createElement("a");
+    link.href = home;
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.title = "Open the Hub Control Panel, where you can stop this session";
+    link.style.color = "inherit";
+    node.append(link);
+    const item = new Widget({ node });
+    item.addClass("berth-status");
+    item.addClass("jp-StatusBar-TextItem");
+    return { item, show: (text) => { link.textContent = text; } };
+  }
+
+  /** GPU panels only where there are GPUs to watch: the dashboards' own list names all of them always. */
+  function limitPanels(gpus) {
+    const style = document.getElementById("berth-panels") ?? document.head.appendChild(document.createElement("style"));
+    style.id = "berth-panels";
+    const sentence = gpus?.problem ?? "";
+    const others = ".gpu-dashboard-container > .gpu-dashboard-button:not(:nth-of-type(4))";
+    style.textContent = (gpus?.watched ?? 0) > 0 ? "" :
+      `${others} { display: none !important; }` +
+      (sentence ? `.gpu-dashboard-footer::before { content: ${JSON.stringify(sentence)}; display: block; padding: 8px; }` : "");
+  }
+
+  function addCards(app, launcher, LabIcon, base, tools) {
+    for (const tool of tools) {
+      const command = `berth:open-${tool.name}`;
+      if (app.commands.hasCommand(command)) continue;
+      const icon = tool.icon ? new LabIcon({ name: `berth:${tool.name}`, svgstr: tool.icon }) : undefined;
+      app.commands.addCommand(command, {
+        label: tool.title,
+        caption: `Open ${tool.title} in a new tab`,
+        icon,
+        execute: () => { window.open(`${base}${tool.name}/`, "_blank", "noopener"); },
+      });
+      launcher?.add({ command, category: "Other", rank: 100 });
+    }
+  }
+
+  async function plugins() {
+    const [{ ILauncher }, { IStatusBar }, { Notification }, { ServerConnection }, { PageConfig, URLExt }, { Widget }, { LabIcon }] =
+      await Promise.all([
+        use("@jupyterlab/launcher"), use("@jupyterlab/statusbar"), use("@jupyterlab/apputils"),
+        use("@jupyterlab/services"), use("@jupyterlab/coreutils"), use("@lumino/widgets"), use("@jupyterlab/ui-components"),
+      ]);
+    return [{
+      id: "berth:status",
+      description: "Time, memory and GPUs of the session; cards of its tools.",
+      autoStart: true,
+      optional: [ILauncher, IStatusBar],
+      activate: (app, launcher, bar) => {
+        const settings = ServerConnection.makeSettings();
+        const base = settings.baseUrl;
+        const hub = PageConfig.getOption("hubPrefix") || "/hub/";
+        const warnings = new Warnings(Notification);
+        const { item, show } = statusItem(Widget, URLExt.join(hub, "home"));
+        bar?.registerStatusItem("berth:status", { item, align: "right", rank: 1000 });
+        limitPanels(null);
+        const ask = async () => {
+          try {
+            const answer = await ServerConnection.makeRequest(URLExt.join(base, "berth/api/status"), {}, settings);
+            if (!answer.ok) return;
+            const status = await answer.json();
+            show(statusText(status));
+            warnings.look(status);
+            limitPanels(status.gpus);
+            addCards(app, launcher, LabIcon, base, status.tools);
+          } catch (error) {
+            console.debug("berth: the session does not answer", error);
+          }
+        };
+        void ask();
+        setInterval(() => { if (!document.hidden) void ask(); }, ASK_MS);
+      },
+    }];
+  }
+
+  const modules = { "./extension": async () => { const found = await plugins(); return () => ({ __esModule: true, default: found }); } };
+  window._JUPYTERLAB = window._JUPYTERLAB ?? {};
+  window._JUPYTERLAB.berth = {
+    init: (scope) => { shared = scope; },
+    get: (name) => modules[name] ? modules[name]() : Promise.reject(new Error(`berth: no module ${name}`)),
+  };
+})();

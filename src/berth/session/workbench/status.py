@@ -1,0 +1,72 @@
+"""`GET …/berth/api/status` in a session: what Lab shows beside its notebooks."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from berth.session.workbench import memory
+    from berth.session.workbench.dashboards import Gpus
+    from berth.session.workbench.tools import Tool
+
+_LOG: Final = logging.getLogger(__name__)
+ASK_SECONDS: Final = 60.0
+"""How often the hub is asked, at most: the end of a job changes seldom."""
+
+
+@dataclass
+class Status:
+    """What the session knows of itself. `ask_hub` gives the hub's answer; it may raise anything."""
+
+    ask_hub: Callable[[], Awaitable[dict[str, Any]]]
+    tools: tuple[Tool, ...]
+    memory: memory.Memory | None
+    gpus: Gpus | None = None
+    """None until the dashboards are loaded."""
+    _hub: dict[str, Any] = field(default_factory=dict)
+    _asked: float = float("-inf")
+
+    async def document(self) -> dict[str, Any]:
+        """Give the answer as JSON: `end` is a Unix time or null, amounts of memory are bytes."""
+        await self._refresh()
+        usage = self.memory.usage() if self.memory is not None else None
+        return {
+            "now": time.time(),
+            "end": self._hub.get("end"),
+            "memory": None
+            if usage is None
+            else {"used": usage.used, "limit": usage.limit, "killed": usage.killed},
+            "gpus": None
+            if self.gpus is None
+            else {"watched": len(self.gpus.handles), "problem": self.gpus.problem},
+            "tools": [{"name": tool.name, "title": tool.title, "icon": tool.icon} for tool in self.tools],
+        }
+
+    async def _refresh(self) -> None:
+        if time.monotonic() - self._asked < ASK_SECONDS:
+            return
+        self._asked = time.monotonic()
+        try:
+            self._hub = await self.ask_hub()
+        except Exception as error:  # noqa: BLE001 - a hub that restarts: what it said last still holds
+            _LOG.info("the hub does not say when this session ends: %s", error)
+
+
+class StatusHandler(APIHandler):  # type: ignore[misc, unused-ignore]
+    """Answers the user of the session."""
+
+    status: ClassVar[Status]
+    _track_activity = False  # a forgotten page asks, too
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Answer."""
+        self.finish(await self.status.document())
