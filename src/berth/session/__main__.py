@@ -32,16 +32,16 @@ def main() -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, runtime.ENDING)
         with runtime.create([layer.runtime_dir, "/tmp", "/dev/shm"]) as private:  # noqa: S108
             signal.pthread_sigmask(signal.SIG_UNBLOCK, runtime.ENDING)
-            runtime.open_log(orders.home, private.path, orders.job_id)
+            log = runtime.open_log(orders.home, private.path, orders.job_id)
             faulthandler.enable()
             _log_to_stderr()
-            return _serve(orders, layer, private.path)
+            return _serve(orders, layer, private.path, log)
     except (SessionError, catalogue.CatalogueError) as error:
         sys.stderr.write(f"the session cannot start: {error}\n")
         return 1
 
 
-def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path) -> int:
+def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path, log: Path) -> int:
     releases = catalogue.load(orders.releases_index)
     release = catalogue.find(releases, orders.release)
     listener = sockets.listen(orders.ports)
@@ -75,6 +75,7 @@ def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Pat
             layer=Path(sys.prefix),
             listener=listener,
             runtime=private,
+            log=log,
             release=release,
             installed=frozenset(item.name for item in releases),
             preparations=preparations.find(release.environments, orders.home),

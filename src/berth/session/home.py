@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from berth.session import links
+from berth.session import links, signatures
 
 if TYPE_CHECKING:
     from berth.session.launch import Launch
@@ -21,6 +21,7 @@ def start(launch: Launch) -> None:
 
 
 def stop(launch: Launch) -> None:
-    """End what still runs; the next session goes on with it."""
+    """End what still runs, with which the next session goes on; put back what was brought."""
     for preparation in launch.preparations.values():
         preparation.stop()
+    signatures.keep(launch.assignment.home, launch.runtime)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_server.services.kernels.kernelmanager import ServerKernelManager
 from tornado.web import HTTPError
-from traitlets import Integer, default
+from traitlets import Integer, Unicode, default
 
 from berth.environments import own
 from berth.environments.faults import Releases, fault
@@ -108,6 +108,7 @@ class SessionKernelSpecs(KernelSpecManager):  # type: ignore[misc, unused-ignore
 class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ignore]
     """Starts a kernel as the first candidate when memory ends, and as its kernelspec says."""
 
+    history_file = Unicode(config=True, help="SQLite file of IPython's history, on the node's own disk")
     oom_score_adj = Integer(500, config=True, help="oom_score_adj of kernels; the server keeps its own")
 
     async def _async_pre_start_kernel(self, **options: Any) -> Any:  # noqa: ANN401 - as the base class
@@ -130,6 +131,9 @@ class SessionKernelManager(ServerKernelManager):  # type: ignore[misc, unused-ig
             place = 1 if command[0] == str(Path(spec.resource_dir) / "start") else 0
             variables = [f"{name}={value}" for name, value in preparation.variables.items()]
             command[place:place] = ["/usr/bin/env", *variables]
+        if "ipykernel_launcher" in command:
+            # IPython keeps its history in SQLite, whose locks fail or hang on network file systems.
+            command.append(f"--HistoryManager.hist_file={self.history_file}")
         return first_to_go(self.oom_score_adj, command)
 
 
@@ -145,5 +149,8 @@ def config(launch: Launch) -> dict[str, dict[str, Any]]:
         "ServerApp": {"kernel_spec_manager_class": f"{__name__}.{SessionKernelSpecs.__name__}"},
         "MappingKernelManager": {"kernel_manager_class": manager},
         "KernelManager": {"transport": "ipc"},
-        "SessionKernelManager": {"oom_score_adj": launch.settings.kernel_oom_score_adj},
+        "SessionKernelManager": {
+            "oom_score_adj": launch.settings.kernel_oom_score_adj,
+            "history_file": str(launch.runtime / "history.sqlite"),
+        },
     }

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Launch:
     """The orders, the layer and its settings, and what was opened for this session.
 
-    `layer` is the prefix of the session layer, `runtime` the private directory, `preparations` by
-    kernel what of the release is to be prepared in the home, `path` the PATH that children get.
+    `layer` is the prefix of the session layer, `runtime` the private directory, `log` the file that the
+    server and its tools write to, `preparations` by kernel what of the release is to be prepared in the
+    home, `path` the PATH that children get.
     """
 
     assignment: Assignment
@@ -30,6 +31,7 @@ class Launch:
     layer: Path
     listener: socket.socket
     runtime: Path
+    log: Path
     release: Release
     installed: frozenset[str]
     preparations: Mapping[str, Preparation]

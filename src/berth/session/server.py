@@ -15,7 +15,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth.session import home, kernels, lean, workbench
+from berth.session import home, kernels, lean, signatures, workbench
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
 
@@ -191,6 +191,7 @@ def configuration(launch: Launch) -> Config:
         cookie_secret=secrets.token_bytes(32),
         terminado_settings={"shell_command": _shell(launch)},
     )
+    config.NotebookNotary.db_file = str(signatures.bring(launch.assignment.home, launch.runtime))
     config.LabApp.update(
         app_dir=str(lab / "lab"),
         labextensions_path=[str(lab / "labextensions"), str(_LABEXTENSIONS)],

@@ -31,6 +31,8 @@ class Hub:
     """Answers to the next reports; 204 when there are none left."""
     reports: list[dict[str, Any]] = field(default_factory=list)
     ready: threading.Event = field(default_factory=threading.Event)
+    end: int | None = None
+    """When the session's job ends."""
     on_report: Callable[[], None] = lambda: None
     port: int = 0
 
@@ -38,6 +40,11 @@ class Hub:
 class Report(web.RequestHandler):
     def initialize(self, hub: Hub) -> None:
         self.hub = hub
+
+    def get(self) -> None:
+        if self.request.headers.get("Authorization") != f"token {TOKEN}":
+            raise web.HTTPError(403)
+        self.finish({"end": self.hub.end})
 
     def post(self) -> None:
         token = self.request.headers.get("Authorization", "")

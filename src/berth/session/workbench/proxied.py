@@ -10,6 +10,8 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server_proxy.config import ServerProcess, make_handlers
+from jupyter_server_proxy.handlers import SuperviseAndProxyHandler
+from tornado import web
 
 from berth.session import kernels
 from berth.session.workbench.tools import fill
@@ -40,7 +42,24 @@ def _process(base_url: str, launch: Launch, tool: Tool) -> ServerProcess:
         values = [fill(value, places) for value in tool.environment.values()]
         return dict(zip(tool.environment, _literal(values), strict=True))
 
-    return ServerProcess(
+    class Handler(SuperviseAndProxyHandler):  # type: ignore[misc, unused-ignore]
+        """Starts the tool for whoever comes first; says so where it does not start."""
+
+        async def ensure_process(self) -> None:
+            try:
+                await super().ensure_process()
+            except Exception as error:
+                raise web.HTTPError(
+                    500, f"{tool.title} did not start ({error}). {launch.log} says why."
+                ) from error
+
+    class Process(ServerProcess):  # type: ignore[misc, unused-ignore]
+        """One tool."""
+
+        def get_proxy_base_class(self) -> tuple[type[Handler], dict[str, Any]]:
+            return Handler, {"state": {}}
+
+    return Process(
         name=tool.name,
         command=command,
         environment=environment,
