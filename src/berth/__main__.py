@@ -19,6 +19,7 @@ class Group(NamedTuple):
 # packages than its group has an entry of its own.
 GROUPS: Final = {
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
+    "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
     "release catalogue": Group(
         "berth.hub.releases.cli", "write the published releases as HTML files, hidden ones left out"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import guide
 from tests.lab.machines import LOGIN, Machine
 from tests.lab.notebook import Kernel, Terminal
 from tests.lab.releases import two_with_conda
@@ -95,3 +96,15 @@ def test_one_command_removes_it(session: Session, terminal: Terminal) -> None:
     code, said = status(terminal, f"berth env remove {NAME} --yes")
     assert code == 1
     assert "neither an environment nor a kernel" in said
+
+
+def test_the_guide_s_short_way_makes_lists_and_removes_an_environment(
+    session: Session, terminal: Terminal
+) -> None:
+    for block, there in zip(
+        guide.blocks(session.visitor, "short", NAME=NAME, PACKAGE="pytz"), (True, False), strict=True
+    ):
+        for line, asks in block.items():
+            said = terminal.run(f"{line}; echo status $?", CONDA_SECONDS, asks)
+            assert said.endswith("status 0"), said
+        assert bool(shown(session)) is there

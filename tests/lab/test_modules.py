@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import guide
 from tests.lab.cluster import COURSE, COURSE_NODE, OPEN_NODE, OPEN_TYPE, PARTITION
 from tests.lab.machines import Machine
 from tests.lab.notebook import Kernel, Terminal
@@ -166,8 +167,10 @@ def test_an_environment_of_one_s_own_gets_a_wrapper_like_that_of_the_guide(
 ) -> None:
     visitor, node = session.visitor, session.node
     try:
-        made = terminal.run(f"berth env create {NAME} --module berth-lab; echo status $?", CONDA_SECONDS)
-        assert made.endswith("status 0"), made
+        (block,) = guide.blocks(visitor, "module", NAME=NAME, MODULE="berth-lab")
+        for line, asks in block.items():
+            made = terminal.run(f"{line}; echo status $?", CONDA_SECONDS, asks)
+            assert made.endswith("status 0"), made
         written = json.loads(node.run("cat", f"{OWN}/kernel.json"))
         # "Similar", says the guide: a newer ipykernel adds an option of Python's and what it can encrypt.
         written["argv"] = [word for word in written["argv"] if word != "-Xfrozen_modules=off"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.lab import guide
 from tests.lab.machines import LOGIN, NODES, Machine
 from tests.lab.notebook import Kernel, Terminal
 from tests.lab.releases import python_prefix, two_with_conda
@@ -20,24 +21,10 @@ if TYPE_CHECKING:
     from tests.lab.visitor import Visitor
 
 NAME = "guide"
-DISPLAY = "Of the guide"
+DISPLAY = f"My {NAME}"
+CHOSEN = {"NAME": NAME, "PACKAGE": "pytz"}
 CONDA_SECONDS = 300.0
 KERNEL = f"/home/alice/.local/share/jupyter/kernels/{NAME}"
-PROCEED = "Proceed ([y]/n)?"
-# Lines of the guide, and the questions of each, which a user answers.
-CREATION = {
-    "source $CONDA_PREFIX/etc/profile.d/conda.sh": [],
-    "conda init bash": [],
-    f"conda create -n {NAME} ipykernel -c conda-forge --override-channels": [PROCEED],
-    f"conda activate {NAME}": [],
-    "conda install pytz -c conda-forge --override-channels": [PROCEED],
-    f'python -m ipykernel install --user --name {NAME} --display-name "{DISPLAY}"': [],
-}
-REMOVAL = {
-    "source $CONDA_PREFIX/etc/profile.d/conda.sh": [],
-    f"conda remove --name {NAME} --all": [PROCEED, "(y/[n])?"],
-    f"jupyter kernelspec uninstall {NAME}": ["[y/N]:"],
-}
 
 
 def done(terminal: Terminal, line: str, asks: list[str]) -> None:
@@ -72,6 +59,11 @@ def session(home: Machine, slurm: Slurm, alice: Visitor) -> Iterator[Session]:  
         yield session
 
 
+def test_every_command_of_the_guide_is_run_by_a_test(alice: Visitor) -> None:
+    # The second is run by test_environments, the third by test_modules.
+    assert guide.groups(alice) == {"conda", "short", "module"}
+
+
 def test_the_release_s_conda_is_active(session: Session) -> None:
     _, conda = two_with_conda()[0]
     with Terminal(session.visitor) as terminal:
@@ -89,7 +81,7 @@ def test_there_are_editors(node: str, editor: str) -> None:
 
 def test_the_guide_s_commands_make_a_kernel_that_runs(session: Session) -> None:
     with Terminal(session.visitor) as terminal:
-        for line, asks in CREATION.items():
+        for line, asks in guide.blocks(session.visitor, "conda", **CHOSEN)[0].items():
             done(terminal, line, asks)
     assert names(session)[NAME] == DISPLAY
     with Kernel.start(session.visitor, NAME) as kernel:
@@ -119,7 +111,7 @@ def test_what_conda_init_wrote_leaves_the_terminal_of_another_release_alone(
             assert old not in terminal.run("echo $PATH")
             assert NAME in terminal.run("conda env list", CONDA_SECONDS)
             assert home.run("cat", "/home/alice/.bashrc") == before
-            for line, asks in REMOVAL.items():
+            for line, asks in guide.blocks(other.visitor, "conda", **CHOSEN)[1].items():
                 done(terminal, line, asks)
         assert NAME not in names(other)
     assert home.attempt("test", "-e", f"/home/alice/.conda/envs/{NAME}").rc != 0

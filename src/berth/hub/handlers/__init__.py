@@ -10,6 +10,7 @@ from berth.hub.assets import DIRECTORY
 from berth.hub.form.rest import ServerHandler
 from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
+from berth.hub.handlers.guide import GuideHandler
 from berth.hub.handlers.history import HistoryHandler
 from berth.hub.handlers.releases import CompareHandler, IndexHandler, ReleaseHandler
 from berth.hub.handlers.report import SessionReportHandler
@@ -25,6 +26,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/api/advice", AdviceHandler),
     (r"/berth/estimate", EstimateHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
+    (r"/berth/guide", GuideHandler),
     (r"/berth/history", HistoryHandler),
     (r"/berth/releases", IndexHandler),
     (r"/berth/releases/(?P<name>[^/]+)", ReleaseHandler),
