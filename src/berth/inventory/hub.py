@@ -44,6 +44,7 @@ _TEXTS = {
     "hub_upload_limit": ("[0-9]+[kKmMgG]?", "Write digits and k, m or g, such as 512m"),
     "hub_idle_timeout": ("[0-9]+(ms|[smhdwMy])?", "Write digits and s, m, h or d, such as 1h"),
     "hub_catalogue_dir": ("|/[^/]+/.+", "Write the whole path of a directory of its own, or nothing"),
+    "hub_guide_dir": ("|/[^/]+/.+", "Write the whole path of a directory of its own, or nothing"),
     "hub_session_umask": ("[0-7]{3,4}", 'Write it in quotes: "0022"'),
     "hub_partition": ("[A-Za-z0-9_.-]+", "Write the partition's name"),
     "slurm_interactive_partition": ("[A-Za-z0-9_.-]+", "Write letters, digits and . _ -"),
