@@ -37,6 +37,10 @@ FLAGS = (
     "--force-prefers-reduced-motion",  # else a click may come while the page still scrolls
     f"--window-size={WIDTH},{HEIGHT}",
 )
+FOREIGN = """
+return performance.getEntriesByType("resource").map(entry => new URL(entry.name, location))
+    .filter(url => url.host && url.host !== location.host).map(url => url.href);
+"""
 KEY_DIGEST = """
 openssl x509 -in /etc/berth/tls/hub.crt -noout -pubkey |
 openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64
@@ -115,6 +119,11 @@ class Window:
     def script(self, source: str, *arguments: Any) -> Any:
         """Run JavaScript in the page and return its value."""
         return self.driver.execute_script(source, *arguments)
+
+    def foreign(self) -> list[str]:
+        """What the page has asked of others than the service."""
+        found: list[str] = self.script(FOREIGN)
+        return found
 
     def picture(self, name: str) -> None:
         """Keep what the window shows as build/test-results/browser/NAME.png."""

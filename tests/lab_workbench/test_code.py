@@ -13,7 +13,6 @@ from selenium.webdriver.common.keys import Keys
 from tests.lab.releases import ordered, python_prefix
 from tests.lab.sessions import ended, listeners, running
 from tests.lab.waiting import until
-from tests.lab_workbench.conftest import foreign
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,15 +125,7 @@ def test_nothing_leaves_the_cluster_when_it_is_opened(session: Session, browser:
                 outside.add(row.split()[5])
         time.sleep(0.5)
     assert outside == set()
-    assert foreign(browser) == []
-
-
-def asked(browser: Window) -> set[str]:
-    """Hosts besides the service that the browser's pages asked for anything."""
-    script = (
-        "return performance.getEntriesByType('resource').map(entry => new URL(entry.name, location).host)"
-    )
-    return {host for host in browser.script(script) if host} - {browser.script("return location.host")}
+    assert browser.foreign() == []
 
 
 def test_it_ends_with_the_session(session: Session, browser: Window, slurm: Slurm) -> None:
@@ -150,7 +141,7 @@ def test_as_interface_of_the_form_it_opens_at_once(slurm: Slurm, alice: Visitor,
         browser.log_in("alice")
         browser.choose("User interface", "Visual Studio Code")
         browser.choose("GPU configuration", "No GPU")
-        browser.see("#start").click()
+        browser.see("button", "Start").click()
         browser.see(WORKBENCH, seconds=CODE_SECONDS)
         assert browser.path.startswith("/user/alice/code/")
     finally:
