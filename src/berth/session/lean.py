@@ -6,8 +6,9 @@ of a session's start-up went there.
 
 During the one import a module of `PUT_OFF` is replaced by an empty one; afterwards that is
 forgotten, so that whoever imports it gets the real module, and the empty one hands every attribute
-through from the real module, loaded then. The names listed are only compared with (`except`,
-`isinstance`), so that an empty class does. Any other use during the import is an error.
+through from the real module, loaded then. The names of `PUT_OFF` are only compared with (`except`,
+`isinstance`), so that an empty class does; those of `CALLED` are functions, which a function stands for. Any
+other use during the import is an error.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PUT_OFF: Final[dict[str, tuple[str, ...]]] = {
+    "aiohttp": (),
+    "jupyterlab.extensions.pypi": ("PyPIExtensionManager",),
     "jupyterhub.handlers": (),
     "jupyterhub.handlers.pages": ("HealthCheckHandler",),
     "jupyterhub.orm": (),
@@ -30,6 +33,9 @@ PUT_OFF: Final[dict[str, tuple[str, ...]]] = {
     "sqlalchemy": (),
     "sqlalchemy.exc": ("SQLAlchemyError",),
 }
+"""Modules, and the names of theirs that are taken from them at import and compared with later."""
+CALLED: Final = {"jupyterhub.httpclient": ("fetch",)}
+"""The same, for coroutine functions that are called later."""
 
 
 class _PutOff(ModuleType):
@@ -39,14 +45,23 @@ class _PutOff(ModuleType):
         return getattr(importlib.import_module(self.__name__), name)
 
 
+def _later(module: str, name: str) -> Any:  # noqa: ANN401 - stands for a coroutine function of any kind
+    async def call(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401
+        return await getattr(importlib.import_module(module), name)(*arguments, **named)
+
+    return call
+
+
 @contextmanager
 def imports() -> Iterator[None]:
     """Import the single-user server inside this."""
-    placed = [name for name in PUT_OFF if name not in sys.modules]
+    placed = [name for name in (*PUT_OFF, *CALLED) if name not in sys.modules]
     for name in placed:
         module = _PutOff(name)
-        for attribute in PUT_OFF[name]:
+        for attribute in PUT_OFF.get(name, ()):
             setattr(module, attribute, type(attribute, (Exception,), {}))
+        for attribute in CALLED.get(name, ()):
+            setattr(module, attribute, _later(name, attribute))
         sys.modules[name] = module
     try:
         yield

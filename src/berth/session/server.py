@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import secrets
 import signal
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from aiohttp import ClientTimeout
 from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth.session import home, kernels, lean, signatures, workbench
+from berth.session import home, hub, kernels, lean, signatures, workbench
+from berth.session.errors import SessionError
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from types import FrameType
-
-    from aiohttp import ClientResponse
 
     from berth.session.launch import Launch
 
 with lean.imports():
     import jupyterlab.labapp  # noqa: F401 - the extension is loaded later, by its name
-    from jupyterhub.httpclient import fetch
     from jupyterhub.services.auth import HubOAuth
     from jupyterhub.singleuser.extension import JupyterHubIdentityProvider, JupyterHubSingleUser
 
@@ -37,7 +35,6 @@ _LOG: Final = logging.getLogger(__name__)
 _CLEANUP_SECONDS: Final = 10.0
 _END_SECONDS: Final = 20
 """Slurm kills what is left KillWait (30 s by default) after it asked the job to end."""
-_ANSWER_TIMEOUT: Final = ClientTimeout(total=30)
 _LABEXTENSIONS: Final = Path(workbench.__file__).with_name("labextensions")
 _FORGOTTEN: Final = 3
 """Exit code of a session that the hub denies to know."""
@@ -55,14 +52,14 @@ class SessionServerApp(ServerApp):
     launch: ClassVar[Launch]
     no_browser_open_file = Bool(default_value=True)
     exit_code = 0
-    hub: Callable[[str], Awaitable[ClientResponse]]
-    """Asks the hub about this session, by a method of HTTP; there as soon as the session serves."""
 
     async def ask_hub(self) -> dict[str, Any]:
         """Give what the hub says of this session; raises whatever kept it from saying so."""
-        answer = await self.hub("GET")
-        answer.raise_for_status()
-        return dict(await answer.json())
+        assignment = self.launch.assignment
+        status, answer = await hub.ask("GET", assignment.report_url, assignment.token)
+        if status != HTTPStatus.OK:
+            raise SessionError(f"the hub answers {status}")
+        return dict(answer)
 
     @property
     def config_file_paths(self) -> list[str]:
@@ -110,6 +107,7 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
     serverapp_class = SessionServerApp
     load_other_extensions = False
     _report_task: asyncio.Task[None] | None = None
+    _reported = asyncio.Event()
 
     @classmethod
     def get_extension_package(cls) -> str:
@@ -127,6 +125,11 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
         self.config.merge(identity)
         self.serverapp.update_config(identity)
 
+    async def keep_activity_updated(self) -> None:
+        """Tell of activity as ever, but not before the session is reported, which is waited for."""
+        await self._reported.wait()
+        await super().keep_activity_updated()
+
     async def check_hub_version(self) -> None:
         """Ask nothing: it would cost a round trip, and a restarting hub would end the session.
 
@@ -136,37 +139,24 @@ class SessionSingleUser(JupyterHubSingleUser):  # type: ignore[misc, unused-igno
     async def _start_jupyter_server_extension(self, serverapp: SessionServerApp) -> None:
         # The event loop runs and the socket is served from here on.
         launch = serverapp.launch
-        serverapp.hub = self._hub
         await asyncio.to_thread(launch.profile.apply, os.environ)
         home.start(launch)
         self._report_task = asyncio.create_task(self._report(serverapp))
-
-    async def _hub(self, method: str, message: dict[str, Any] | None = None) -> ClientResponse:
-        """Ask the hub about this session, or tell it; gives its answer, whatever it says."""
-        assignment = SessionServerApp.launch.assignment
-        answer: ClientResponse = await fetch(
-            assignment.report_url,
-            method=method,
-            json=message,
-            headers={"Authorization": f"token {assignment.token}"},
-            raise_for_status=False,
-            timeout=_ANSWER_TIMEOUT,
-            **self.hub_http_client_opts,
-        )
-        return answer
 
     async def _report(self, serverapp: SessionServerApp) -> None:
         launch = serverapp.launch
         message = {"port": port_of(launch.listener), "ready": True}
 
         async def send() -> int:
-            answer = await self._hub("POST", message)
-            answer.release()
-            return answer.status
+            status, _ = await hub.ask("POST", launch.assignment.report_url, launch.assignment.token, message)
+            return status
 
         outcome = await report(send, launch.settings.refused_minutes * 60)
         if outcome is Outcome.ACKNOWLEDGED:
             _LOG.info("the hub knows that this session serves on port %d", message["port"])
+            # Before its user's first request, which has to be checked by the hub.
+            await asyncio.to_thread(importlib.import_module, "jupyterhub.httpclient")
+            self._reported.set()
             await workbench.load_late(serverapp)
             return
         _LOG.critical(

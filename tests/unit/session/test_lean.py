@@ -27,10 +27,23 @@ def test_the_server_loads_without_the_hub_s_database_and_pages() -> None:
     source = """
 import sys, berth.session.server
 found = {name.partition(".")[0] for name in sys.modules}
-print(sorted(found & {"sqlalchemy", "alembic", "mako", "requests", "IPython", "nbconvert"}))
-print("jupyterhub.orm" in sys.modules, "jupyterhub.handlers" in sys.modules)
+print(sorted(found & {"sqlalchemy", "alembic", "mako", "requests", "IPython", "nbconvert", "aiohttp"}))
+hub = {"jupyterhub.orm", "jupyterhub.handlers", "jupyterhub.httpclient"}
+print(sorted(hub & set(sys.modules)))
 """
-    assert run(source).splitlines() == ["[]", "False False"]
+    assert run(source).splitlines() == ["[]", "[]"]
+
+
+def test_what_is_called_later_is_the_real_function() -> None:
+    source = """
+import asyncio, berth.session.server
+from jupyterhub.services import auth
+try:
+    asyncio.run(auth.fetch("http://127.0.0.1:9/"))
+except Exception as error:
+    print(type(error).__module__.partition(".")[0])
+"""
+    assert run(source) == "aiohttp"
 
 
 def test_what_was_put_off_is_the_real_thing_when_it_is_used() -> None:
