@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,10 +42,11 @@ def token(session: Session) -> str:
     return session.node.environment_of(session.server_pid())["JUPYTERHUB_API_TOKEN"]
 
 
-def report(visitor: Visitor, token: str | None, document: dict[str, Any]) -> httpx.Response:
-    """Send a report as a session does, without any cookie."""
+def report(visitor: Visitor, token: str | None, document: dict[str, Any] | None = None) -> httpx.Response:
+    """Send a report as a session does, or without one ask when it ends; without any cookie."""
     headers = {"Authorization": f"token {token}"} if token is not None else {}
-    request = visitor.http.build_request("POST", PATH, json=document, headers=headers)
+    method = "GET" if document is None else "POST"
+    request = visitor.http.build_request(method, PATH, json=document, headers=headers)
     request.headers.pop("Cookie", None)
     return visitor.http.send(request)
 
@@ -55,6 +57,13 @@ def test_a_session_may_repeat_its_report(session: Session, token: str) -> None:
     session.visitor.lab("GET", "kernels").raise_for_status()
 
 
+def test_a_session_learns_when_slurm_ends_it(session: Session, token: str, slurm: Slurm) -> None:
+    answer = report(session.visitor, token)
+    assert answer.status_code == 200, said(answer)
+    end = dt.datetime.fromtimestamp(answer.json()["end"]).astimezone().replace(tzinfo=None)
+    assert end.isoformat() == slurm.job(session.job_id)["EndTime"]
+
+
 @pytest.mark.parametrize("whose", ["nobody", "wrong", "own but another", "another user"])
 def test_any_other_token_is_refused(session: Session, bob: Visitor, whose: str) -> None:
     tokens = {"nobody": None, "wrong": "0" * 32}
@@ -62,8 +71,9 @@ def test_any_other_token_is_refused(session: Session, bob: Visitor, whose: str) 
         tokens[whose] = session.visitor.token()
     elif whose == "another user":
         tokens[whose] = bob.token()
-    answer = report(session.visitor, tokens[whose], {"port": 45000, "ready": True})
-    assert answer.status_code in {403, 404}, said(answer)
+    for document in ({"port": 45000, "ready": True}, None):
+        answer = report(session.visitor, tokens[whose], document)
+        assert answer.status_code in {403, 404}, said(answer)
 
 
 def test_a_cookie_is_no_token(session: Session) -> None:
