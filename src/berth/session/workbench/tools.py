@@ -70,8 +70,14 @@ class Tool:
 
 
 def load(directory: Path) -> tuple[Tool, ...]:
-    """Read the tools of a layer, in the order of their files' names. Raises SessionError naming the file."""
-    return tuple(_read(path) for path in sorted(directory.glob("*.json")))
+    """Read the tools of a layer, in the order of their files' names; one that is wrong is told in the log."""
+    found = []
+    for path in sorted(directory.glob("*.json")):
+        try:
+            found.append(_read(path))
+        except SessionError as error:
+            _LOG.error("a tool is missing: %s", error)
+    return tuple(found)
 
 
 def fill(text: str, places: Mapping[str, str]) -> str:

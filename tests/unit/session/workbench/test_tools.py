@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from berth.session.errors import SessionError
 from berth.session.workbench import tools
 
 if TYPE_CHECKING:
@@ -49,12 +48,14 @@ def test_a_tool_is_one_file(tmp_path: Path) -> None:
         ({"colour": "red"}, "must be a mapping with exactly title, command"),
     ],
 )
-def test_a_tool_that_is_wrong_is_told_with_its_file(
-    tmp_path: Path, changed: dict[str, Any], said: str
+def test_a_tool_that_is_wrong_is_told_with_its_file_and_leaves_the_others(
+    tmp_path: Path, changed: dict[str, Any], said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(SessionError, match=said) as caught:
-        tools.load(written(tmp_path / "tools", **changed))
-    assert "code.json" in str(caught.value)
+    directory = written(tmp_path / "tools")
+    (directory / "code.json").rename(directory / "other.json")
+    assert [tool.name for tool in tools.load(written(directory, **changed))] == ["other"]
+    assert f"{directory / 'code.json'}" in caplog.text
+    assert said in caplog.text
 
 
 def test_only_known_places_are_filled_in() -> None:
