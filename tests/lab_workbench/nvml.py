@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).with_name("nvml.c")
 PLACE = "/etc/lab-nvml"
 LIBRARY = "/usr/lib/x86_64-linux-gnu/libnvidia-ml.so.1"
-WRITE = "import sys; open('/tmp/nvml.c', 'w').write(sys.argv[1])"
+WRITE = "import sys; open('/tmp/nvml.c', 'w').write(sys.argv[1]); print(0)"
 BUILT = "/opt/berth/lab-libnvidia-ml.so.1"
 """On the file system that all nodes share."""
 
@@ -23,9 +23,7 @@ BUILT = "/opt/berth/lab-libnvidia-ml.so.1"
 @contextmanager
 def driver(login: Machine) -> Iterator[None]:
     """The library on every node with GPUs: each names those that its caller may open."""
-    login.python(
-        "import sys; open('/tmp/nvml.c', 'w').write(sys.argv[1])", SOURCE.read_text(encoding="utf-8")
-    )
+    login.python(WRITE, SOURCE.read_text(encoding="utf-8"))
     login.run("gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", BUILT, "/tmp/nvml.c")  # noqa: S108
     nodes = [node for node in CLUSTER if node.devices]
     try:

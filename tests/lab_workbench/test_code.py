@@ -117,7 +117,7 @@ def test_nothing_leaves_the_cluster_when_it_is_opened(session: Session, browser:
     opened(browser)
     node, outside = session.node, set()
     uid = node.run("id", "-u", "alice")
-    inside = ("127.", "198.18.", "[::1]", "[::ffff:198.18.", "*")
+    inside = ("127.", "198.18.", "[::1]", "[::ffff:198.18.", "0.0.0.0:*", "[::]:*", "*")
     deadline = time.monotonic() + WATCHED_SECONDS
     while time.monotonic() < deadline:
         for row in node.run("ss", "-H", "-t", "-u", "-a", "-n", "-e").splitlines():

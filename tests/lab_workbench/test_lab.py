@@ -49,7 +49,7 @@ def test_a_kernel_that_the_memory_ended_is_told(slurm: Slurm, alice: Visitor, br
         opened(browser)
         browser.see(STATUS, "left", LAB_SECONDS)
         with Kernel.start(alice) as kernel, pytest.raises((CellError, TimeoutError, AssertionError)):
-            kernel.run("x = bytearray(3 * 2**30)", 20)
+            kernel.run("x = b'x' * 2**30", 20)
         browser.see(NOTICE, "The memory of this session ran out", NOTICED_SECONDS)
         browser.picture("memory-ran-out")
 

@@ -33,7 +33,9 @@ class Memory:
         try:
             used, limit = (_number(self.directory / name) for name in names[:2])
             inactive = _entry(self.directory / "memory.stat", names[2])
-            killed = _entry(self.directory / names[3], "oom_kill")
+            # cgroup v1 counts where the process was, v2 above that, too.
+            places = [self.directory / names[3]] if self.unified else self.directory.rglob(names[3])
+            killed = sum(_entry(place, "oom_kill") for place in places)
         except (OSError, ValueError):
             return None
         if used is None:
