@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.lab.releases import ordered, python_prefix
@@ -97,7 +98,7 @@ def test_its_terminal_has_the_release_s_conda_and_modules(session: Session, brow
     browser.see(".terminal-wrapper .xterm", seconds=TERMINAL_SECONDS)
     time.sleep(3)  # its shell has no mark by which to see that it is ready
     typed = "echo $CONDA_PREFIX:$(type -t conda):$SHELL > ~/seen.new && mv ~/seen.new ~/seen"
-    ActionChains(browser.driver).send_keys(typed, Keys.ENTER).perform()
+    browser.driver.find_element(By.CSS_SELECTOR, ".xterm-helper-textarea").send_keys(typed, Keys.ENTER)
     node = session.node
     until(lambda: node.attempt("test", "-e", "/home/alice/seen").rc == 0, "a command run", TERMINAL_SECONDS)
     assert node.run("cat", "/home/alice/seen") == f"{ordered()[-1]['conda']}:function:/bin/bash"

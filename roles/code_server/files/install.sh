@@ -21,6 +21,8 @@ npm ci --omit=dev --ignore-scripts --legacy-peer-deps
 npm rebuild --ignore-scripts=false --foreground-scripts \
   node-pty @vscode/spdlog @vscode/native-watchdog @vscode/fs-copyfile @vscode/deviceid
 (cd extensions && npm ci --omit=dev --ignore-scripts)
+# It looks for newer versions of itself at the gallery by itself, and talks to a company's servers.
+rm -rf extensions/copilot
 ln -sfn ./code-linux.sh bin/remote-cli/code-server
 ln -sfn ./browser-linux.sh bin/helpers/browser.sh
 cd "$1"
