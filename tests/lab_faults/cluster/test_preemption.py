@@ -45,6 +45,7 @@ def test_a_session_that_a_more_urgent_job_ends_says_so(slurm: Slurm, login: Mach
     with running(slurm, alice, gpus=f"{OPEN_TYPE}:1") as session, urgent_partition(login):
         node = slurm.node(session.node.name)
         options = (f"--partition={URGENT}", f"--nodelist={session.node.name}", f"--mem={node['RealMemory']}M")
+        # It only has to take the node, and ends by itself where a test that fails does not cancel it.
         job_id = slurm.submit("bob", *options, script="sleep 60")
         try:
             slurm.wait_for(job_id, "RUNNING", 120)
@@ -52,7 +53,6 @@ def test_a_session_that_a_more_urgent_job_ends_says_so(slurm: Slurm, login: Mach
             assert slurm.state(session.job_id) == "PREEMPTED"
             said = "A job with a higher priority took the node."
             assert said in pages.text(alice.form_page())
-            # by what sacct keeps, when slurmctld has forgotten it
             assert said in pages.text(alice.http.get("/hub/berth/history"))
         finally:
             slurm.cancel(job_id)
