@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
+from berth.hub.guide import pages
 from tests.lab.machines import LOGIN, RESULTS, Machine, lab
 from tests.lab.waiting import TooLateError, until
 
@@ -41,6 +43,7 @@ FOREIGN = """
 return performance.getEntriesByType("resource").map(entry => new URL(entry.name, location))
     .filter(url => url.host && url.host !== location.host).map(url => url.href);
 """
+TWO_FRAMES = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
 KEY_DIGEST = """
 openssl x509 -in /etc/berth/tls/hub.crt -noout -pubkey |
 openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64
@@ -129,6 +132,20 @@ class Window:
         """Keep what the window shows as build/test-results/browser/NAME.png."""
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(PICTURES / f"{name}.png"))
+
+    def figure(self, name: str) -> None:
+        """Keep what the window shows for the users' guide: `make screenshots` takes it from there."""
+        with self.screen(*pages.SIZE):
+            self._settle()
+            options = {"format": "webp", "quality": 80}
+            taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]
+        place = PICTURES / pages.PICTURES / f"{name}.webp"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(base64.b64decode(taken))
+
+    def _settle(self) -> None:
+        """Let the page draw itself for a screen that has just changed: two frames."""
+        self.driver.execute_async_script(TWO_FRAMES)
 
     def whole_picture(self, name: str) -> None:
         """Keep the whole page, below the window's edge too."""

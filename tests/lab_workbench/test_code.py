@@ -67,7 +67,7 @@ def test_its_card_opens_it_in_a_tab_of_its_own(session: Session, browser: Window
     browser.driver.switch_to.window(browser.driver.window_handles[1])
     browser.see(WORKBENCH, seconds=CODE_SECONDS)
     assert browser.path.startswith("/user/alice/code/")
-    browser.picture("code")
+    browser.figure("code")
     assert servers(session.node)
 
 

@@ -92,7 +92,7 @@ def test_a_session_with_gpus_sees_its_own_and_how_busy_they_are(
         assert used == [1024 << 20, 2048 << 20][:count]
         browser.see(".gpu-dashboard-button", "GPU Utilization").click()
         browser.see(".recharts-bar-rectangle")
-        browser.picture(f"gpu-utilization-{count}")
+        browser.figure("dashboards")
 
 
 def test_a_driver_that_does_not_answer_is_told_and_leaves_the_machine_s_panel(
