@@ -67,7 +67,7 @@ def test_its_card_opens_it_in_a_tab_of_its_own(session: Session, browser: Window
     browser.driver.switch_to.window(browser.driver.window_handles[1])
     browser.see(WORKBENCH, seconds=CODE_SECONDS)
     assert browser.path.startswith("/user/alice/code/")
-    browser.figure("code")
+    browser.picture("code")
     assert servers(session.node)
 
 
@@ -102,7 +102,7 @@ def test_its_terminal_has_the_release_s_conda_and_modules(session: Session, brow
     node = session.node
     until(lambda: node.attempt("test", "-e", "/home/alice/seen").rc == 0, "a command run", TERMINAL_SECONDS)
     assert node.run("cat", "/home/alice/seen") == f"{ordered()[-1]['conda']}:function:/bin/bash"
-    browser.picture("code-terminal")
+    browser.figure("code")
 
 
 def test_its_settings_are_the_user_s_but_the_release_s_python(session: Session, browser: Window) -> None:
