@@ -11,7 +11,6 @@ from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 
-from berth.hub.guide import pages
 from tests.lab.machines import LOGIN, RESULTS, Machine, lab
 from tests.lab.waiting import TooLateError, until
 
@@ -25,6 +24,7 @@ _Result = TypeVar("_Result")
 SEE_SECONDS = 30.0
 WIDTH, HEIGHT = 1280, 860
 PICTURES = RESULTS / "browser"
+FIGURES = PICTURES / "guide"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -135,11 +135,11 @@ class Window:
 
     def figure(self, name: str) -> None:
         """Keep what the window shows for the users' guide: `make screenshots` takes it from there."""
-        with self.screen(*pages.SIZE):
+        with self.screen(WIDTH, HEIGHT):
             self._settle()
             options = {"format": "webp", "quality": 80}
             taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]
-        place = PICTURES / pages.PICTURES / f"{name}.webp"
+        place = FIGURES / f"{name}.webp"
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(base64.b64decode(taken))
 
