@@ -82,7 +82,7 @@ def fill_in_the_form(browser: Window) -> None:
     for label, choice in CHOICES.items():
         browser.choose(label, choice)
     browser.whole_picture("form")
-    browser.figure("form")
+    browser.figure("form", whole=True)
     browser.see("button", "Start").click()
 
 

@@ -133,9 +133,10 @@ class Window:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(PICTURES / f"{name}.png"))
 
-    def figure(self, name: str) -> None:
-        """Keep what the window shows for the users' guide: `make screenshots` takes it from there."""
-        with self.screen(WIDTH, HEIGHT):
+    def figure(self, name: str, *, whole: bool = False) -> None:
+        """Keep what the window shows, or all of the page, for the users' guide (`make screenshots`)."""
+        height = self.script("return document.body.scrollHeight") if whole else HEIGHT
+        with self.screen(WIDTH, height):
             self._settle()
             options = {"format": "webp", "quality": 80}
             taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]

@@ -73,9 +73,9 @@ def test_its_pictures_are_there_with_words_and_a_test_of_the_lab_takes_each() ->
     with_code = gathered(interfaces=(Interface(name="code", title="Visual Studio Code", url="/code/"),))
     shown = page(with_code).select("img")
     assert sorted(str(item["src"]) for item in shown) == pages.pictures()
-    assert all(item["alt"] for item in shown)
+    assert all(item["alt"] and int(str(item["width"])) > int(str(item["height"])) / 2 for item in shown)
     tests = [*ROOT.glob("tests/browser/*.py"), *ROOT.glob("tests/lab_workbench/*.py")]
-    taken = re.findall(r'browser\.figure\("([a-z]+)"\)', "".join(item.read_text("utf-8") for item in tests))
+    taken = re.findall(r'browser\.figure\("([a-z]+)"', "".join(item.read_text("utf-8") for item in tests))
     assert sorted(f"{pages.PICTURES}/{name}.webp" for name in taken) == pages.pictures()
 
 
