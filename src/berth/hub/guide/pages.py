@@ -30,7 +30,7 @@ def pictures() -> list[str]:
 def size(path: str) -> tuple[int, int]:
     """Return width and height of a picture below `static/`, in pixels, from the head of its WebP file.
 
-    https://developers.google.com/speed/webp/docs/riff_container, "Extended File Format": as browsers write it.
+    https://developers.google.com/speed/webp/docs/riff_container, "Extended File Format"; browsers write it.
     """
     head = (assets.DIRECTORY / path).read_bytes()[:30]
     if head[8:16] != b"WEBPVP8X":
