@@ -193,7 +193,7 @@ def window(language: str = "en", *, scripts: bool = True) -> Iterator[Window]:
     Its user reads `language`, and may have forbidden scripts.
     """
     digest = Machine(LOGIN).shell(KEY_DIGEST)
-    with tempfile.TemporaryDirectory(prefix="berth-browser-") as profile:
+    with tempfile.TemporaryDirectory(prefix="berth-browser-", ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
