@@ -133,7 +133,11 @@ def _trial(hub: Hub) -> Opened:
 def _browser() -> Iterator[Chrome]:
     with window() as opened:
         opened.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": KEEP_ALL})
-        yield opened.driver
+        try:
+            yield opened.driver
+        except WebDriverException:
+            opened.picture("bench-failed")
+            raise
 
 
 def _open(driver: Chrome, url: str, began: float) -> Opened:
