@@ -36,14 +36,14 @@ NOTES: Final = f"""
 - requests, MiB: what the browser loaded until nothing came for two seconds, by its own resource timing: as
   transferred, so compressed where the server compresses.
 - first cell: from the click on the first kernel's card until the browser shows the result of `1+1`, typed
-  once the notebook says that its kernel is idle; each
+  once the status bar says that the kernel is idle; each
   with the kernel of its own installation, Berth with one of a release.
 - The browser, the lab and all its servers share this machine's cores: much of a time is the browser's own.
 """
 USER: Final = USERS[0]
 CARD: Final = '.jp-LauncherCard[data-category="Notebook"]'
 EDITOR: Final = ".jp-Notebook .jp-InputArea-editor .cm-content"
-IDLE: Final = '.jp-Notebook-ExecutionIndicator[data-status="idle"]'
+IDLE: Final = "//*[contains(@class, 'jp-StatusBar-TextItem') and contains(., '| Idle')]"
 RESULT: Final = ".jp-OutputArea-executeResult"
 LIMIT_SECONDS: Final = 120.0
 QUIET_SECONDS: Final = 2.0
@@ -149,7 +149,7 @@ def _open(driver: Chrome, url: str, began: float) -> Opened:
     clicked = time.time()
     card.click()
     # Before the kernel is there, JupyterLab may run nothing and say nothing.
-    wait.until(expect.visibility_of_element_located((By.CSS_SELECTOR, IDLE)))
+    wait.until(expect.visibility_of_element_located((By.XPATH, IDLE)))
     editor = wait.until(expect.visibility_of_element_located((By.CSS_SELECTOR, EDITOR)))
     editor.send_keys("1+1", Keys.SHIFT, Keys.ENTER)
     wait.until(expect.text_to_be_present_in_element((By.CSS_SELECTOR, RESULT), "2"))
