@@ -39,9 +39,10 @@ unit: dev ## Run the tests that need no container: unit, render, contract
 golden: dev ## Write the golden files of tests/render anew; look at the diff before you commit
 	BERTH_UPDATE_GOLDEN=1 pytest tests/render
 
-screenshots: ## Take the browser's newest pictures of form and Lab into docs/images
+screenshots: ## Take the browser's newest pictures into docs/images and the users' guide
 	cp build/test-results/browser/form.png docs/images/form.png
 	cp build/test-results/browser/notebook.png docs/images/lab.png
+	cp build/test-results/browser/guide/*.webp src/berth/hub/static/guide/
 
 lab: browser ## Run the shards that are due, each in a lab: the core always, others as their inputs changed
 	python -m tests.shards due

@@ -1,7 +1,7 @@
 """`make bench`: measure beside the peers in one run, and write docs/benchmarks.md.
 
-`python -m tests.bench [start] [queries] [form] [loop]` measures some parts only; the others keep their
-sections of the page.
+`python -m tests.bench [start] [launcher] [queries] [form] [loop]` measures some parts only; the others keep
+their sections of the page.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import sys
 from contextlib import ExitStack
 from typing import Final
 
-from tests.bench import form, hubs, install, loop, page, queries, stage, start
+from tests.bench import form, hubs, install, launcher, loop, page, queries, stage, start
 
 ROUNDS: Final = int(os.environ.get("BENCH_ROUNDS", "5"))
-PARTS: Final = {"start": start, "queries": queries, "form": form, "loop": loop}
-SHARE: Final = {"start": 1, "queries": 5, "form": 3, "loop": 3}
+PARTS: Final = {"start": start, "launcher": launcher, "queries": queries, "form": form, "loop": loop}
+SHARE: Final = {"start": 1, "launcher": 1, "queries": 5, "form": 3, "loop": 3}
 """One round of a part for so many of ROUNDS: the longer a round takes and the less it varies, the fewer."""
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 PATH: Final = ROOT / "docs/benchmarks.md"
 HEAD: Final = """# Benchmarks
 
-Written by `make bench` (`python -m tests.bench start queries form loop` for some of its parts) against a
-lab that runs: `make demo`, or another that `BERTH_LAB` chooses. `BENCH_ROUNDS` says how many rounds (5).
+Written by `make bench` (`python -m tests.bench start launcher queries form loop` for some of its parts)
+against a lab that runs: `make demo`, or another that `BERTH_LAB` chooses. `BENCH_ROUNDS` says how many
+rounds (5).
 All are measured in the same lab, in turns within each round. Cells show the median of the rounds and, in
 brackets, the least and the most; `Berth / it` is the ratio of the medians. Nothing here is asserted by a
 test.

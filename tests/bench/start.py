@@ -33,7 +33,6 @@ NOTES: Final = f"""
   this handler waits for.
 - After the server answers, Berth's session reports to the hub through TLS, which then asks it once; stock
   batchspawner knows the port by then.
-- Not measured yet: until the launcher is seen in a browser, the second figure of design.md.
 """
 USER: Final = USERS[0]
 
@@ -77,7 +76,7 @@ def _trial(hub: Hub) -> tuple[float, float]:
             began = time.time()
             request = pool.submit(hub.request, USER, Wish())
             with httpx.Client(base_url=hub.url, verify=hub.trust, timeout=5, trust_env=False) as client:
-                total = seconds_until(client, f"/user/{USER}/api", began, lambda: _check(request))
+                total = seconds_until(client, f"/user/{USER}/api", began, lambda: check(request))
             node = login().run("squeue", "-h", "-u", USER, "-o", "%N")
             return total, began + total - first_answer(node)
     finally:
@@ -85,7 +84,8 @@ def _trial(hub: Hub) -> tuple[float, float]:
         cancel_jobs()
 
 
-def _check(request: Future[None]) -> None:
+def check(request: Future[None]) -> None:
+    """Raise what went wrong with a request that is over."""
     if request.done():
         request.result()
 

@@ -82,12 +82,14 @@ def fill_in_the_form(browser: Window) -> None:
     for label, choice in CHOICES.items():
         browser.choose(label, choice)
     browser.whole_picture("form")
+    browser.figure("form", whole=True)
     browser.see("button", "Start").click()
 
 
 def open_a_notebook(browser: Window) -> None:
     """Open a notebook of the release's kernel from the launcher."""
     browser.picture("launcher")
+    browser.figure("launcher")
     browser.see('.jp-LauncherCard[data-category="Notebook"]', "Python").click()
     browser.see(".jp-NotebookPanel .jp-Cell .cm-content")
     wait_for_kernel(browser)
@@ -160,5 +162,6 @@ def stop_from_the_file_menu(browser: Window) -> None:
     button = browser.see("#stop")
     assert button.text.lower() == "stop my server"
     browser.picture("control-panel")
+    browser.figure("home")
     button.click()
     browser.until(lambda: not browser.all("#stop"), "a control panel without Stop", 60)

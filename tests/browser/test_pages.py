@@ -79,6 +79,8 @@ def test_a_start_that_waits_says_why_and_can_be_cancelled(
                 switch_theme(browser, theme)
                 assert axe.violations(browser) == []
                 browser.picture(f"pending-{theme}")
+            switch_theme(browser, "light")
+            browser.figure("pending")
             browser.see("button", "Cancel").click()
             until(lambda: slurm.queue("alice") == [], "an empty queue", START_SECONDS)
     finally:

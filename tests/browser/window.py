@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,6 +24,7 @@ _Result = TypeVar("_Result")
 SEE_SECONDS = 30.0
 WIDTH, HEIGHT = 1280, 860
 PICTURES = RESULTS / "browser"
+FIGURES = PICTURES / "guide"
 FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -41,6 +43,7 @@ FOREIGN = """
 return performance.getEntriesByType("resource").map(entry => new URL(entry.name, location))
     .filter(url => url.host && url.host !== location.host).map(url => url.href);
 """
+TWO_FRAMES = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()));"
 KEY_DIGEST = """
 openssl x509 -in /etc/berth/tls/hub.crt -noout -pubkey |
 openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | openssl base64
@@ -130,6 +133,21 @@ class Window:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.driver.save_screenshot(str(PICTURES / f"{name}.png"))
 
+    def figure(self, name: str, *, whole: bool = False) -> None:
+        """Keep what the window shows, or all of the page, for the users' guide (`make screenshots`)."""
+        height = self.script("return document.body.scrollHeight") if whole else HEIGHT
+        with self.screen(WIDTH, height):
+            self._settle()
+            options = {"format": "webp", "quality": 80}
+            taken = self.driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"]
+        place = FIGURES / f"{name}.webp"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(base64.b64decode(taken))
+
+    def _settle(self) -> None:
+        """Let the page draw itself for a screen that has just changed: two frames."""
+        self.driver.execute_async_script(TWO_FRAMES)
+
     def whole_picture(self, name: str) -> None:
         """Keep the whole page, below the window's edge too."""
         size = self.script("return [innerWidth, Math.max(innerHeight, document.body.scrollHeight)]")
@@ -175,7 +193,7 @@ def window(language: str = "en", *, scripts: bool = True) -> Iterator[Window]:
     Its user reads `language`, and may have forbidden scripts.
     """
     digest = Machine(LOGIN).shell(KEY_DIGEST)
-    with tempfile.TemporaryDirectory(prefix="berth-browser-") as profile:
+    with tempfile.TemporaryDirectory(prefix="berth-browser-", ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = "/usr/bin/chromium"
         for flag in (*FLAGS, f"--user-data-dir={profile}"):

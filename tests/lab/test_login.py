@@ -65,7 +65,7 @@ def test_the_form_offers_what_slurm_has_for_this_user(newcomer: Visitor, bob: Vi
     fitting = [node for node in CLUSTER if len(node.devices.get(kind, ())) >= int(count)]
     most = max(node.cpus for node in fitting)
     assert f"At most {most} with these choices." in form.label("Number of cores").hint
-    assert form.label("User interface").choices == ("lab",)
+    assert form.label("User interface").choices == ("lab", "code", "notebook")
     assert len(form.label("Backend environment").choices) >= 1
     assert pages.form(bob.form_page(), "spawn_form").label("Slurm account").choices == ("proj_b",)
 

@@ -244,6 +244,15 @@ def test_a_hundred_megabytes_go_up_through_the_proxy(session: Session) -> None:
         session.node.run("rm", "-f", f"/home/alice/{path}")
 
 
+def test_scripts_come_compressed_and_what_holds_secrets_does_not(session: Session) -> None:
+    http, user = session.visitor.http, session.visitor.name
+    page = http.get(f"/user/{user}/lab")
+    script = pages.parse(page).select("script[src*='/static/lab/']")[0]["src"]
+    assert http.get(str(script)).headers["Content-Encoding"] == "gzip"
+    for path in (f"/user/{user}/lab", f"/user/{user}/api/contents", "/hub/home"):
+        assert "Content-Encoding" not in http.get(path).headers
+
+
 def test_the_page_home_offers_to_stop_the_session(session: Session) -> None:
     page = session.visitor.http.get("/hub/home")
     assert "stop my server" in pages.text(page).lower()

@@ -102,7 +102,7 @@ def test_its_terminal_has_the_release_s_conda_and_modules(session: Session, brow
     node = session.node
     until(lambda: node.attempt("test", "-e", "/home/alice/seen").rc == 0, "a command run", TERMINAL_SECONDS)
     assert node.run("cat", "/home/alice/seen") == f"{ordered()[-1]['conda']}:function:/bin/bash"
-    browser.picture("code-terminal")
+    browser.figure("code")
 
 
 def test_its_settings_are_the_user_s_but_the_release_s_python(session: Session, browser: Window) -> None:

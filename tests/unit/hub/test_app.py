@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 from jupyterhub import orm
+from jupyterhub.app import JupyterHub
 from jupyterhub.objects import Server
 from jupyterhub.user import User, UserDict
 
@@ -195,3 +197,17 @@ async def test_an_error_of_work_in_the_background_is_logged(
     await hub.app.init_spawners()
     await until(lambda: "Work in the background ended" in caplog.text)
     assert "nobody thought of this" in caplog.text
+
+
+async def test_what_a_started_hub_keeps_for_good_is_not_searched_for_garbage(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def start(_app: JupyterHub) -> None:
+        return
+
+    monkeypatch.setattr(JupyterHub, "start", start)
+    try:
+        await hub.app.start()
+        assert gc.get_freeze_count() > len(gc.get_objects())
+    finally:
+        gc.unfreeze()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +20,11 @@ from tests.unit.hub.website import Website
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from berth.hub.guide.facts import Facts
     from tests.unit.hub.conftest import Stage
 
+ROOT = Path(__file__).resolve().parents[3]
 TODAY = dt.date(2026, 11, 27)
 RELEASES = (
     release("2026.12rc1", "2026-11-25", hidden=True),
@@ -38,7 +39,7 @@ def gathered(**changes: Any) -> Facts:
 
 
 def page(found: Facts) -> BeautifulSoup:
-    return BeautifulSoup(pages.inside(found), "html.parser")
+    return BeautifulSoup(pages.inside(found, lambda path: path), "html.parser")
 
 
 def test_it_names_the_site_s_own_address_partition_and_releases() -> None:
@@ -66,6 +67,16 @@ def test_what_the_site_does_not_have_is_not_told() -> None:
     assert "get help" not in page(gathered(links=Links())).get_text()
     told = page(gathered(links=Links(help="https://help.example.org/?job={job_id}")))
     assert "https://help.example.org/?job=" in [link["href"] for link in told.select("a")]
+
+
+def test_its_pictures_are_there_with_words_and_a_test_of_the_lab_takes_each() -> None:
+    with_code = gathered(interfaces=(Interface(name="code", title="Visual Studio Code", url="/code/"),))
+    shown = page(with_code).select("img")
+    assert sorted(str(item["src"]) for item in shown) == pages.pictures()
+    assert all(item["alt"] and int(str(item["width"])) > int(str(item["height"])) / 2 for item in shown)
+    tests = [*ROOT.glob("tests/browser/*.py"), *ROOT.glob("tests/lab_workbench/*.py")]
+    taken = re.findall(r'browser\.figure\("([a-z]+)"', "".join(item.read_text("utf-8") for item in tests))
+    assert sorted(f"{pages.PICTURES}/{name}.webp" for name in taken) == pages.pictures()
 
 
 def test_the_fields_have_the_names_that_the_form_gives_them() -> None:
@@ -101,6 +112,13 @@ async def test_the_hub_shows_it_to_users_and_leads_there(site: Website) -> None:
     assert (await site.get("/hub/berth/guide")).code in {302, 403}
 
 
+async def test_the_hub_has_its_pictures(site: Website) -> None:
+    shown = await site.page("/hub/berth/guide")
+    for image in shown.select("figure img"):
+        answer = await site.get(str(image["src"]))
+        assert (answer.code, answer.headers["Content-Type"]) == (200, "image/webp")
+
+
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as ended:
         main(["guide", *arguments])
@@ -121,6 +139,7 @@ def test_as_a_file_it_is_whole_and_a_second_run_changes_nothing(
     shown = BeautifulSoup((output / "index.html").read_text(encoding="utf-8"), "html.parser")
     for link in shown.select("link[rel=stylesheet]"):
         assert (output / str(link["href"])).is_file()
+    assert all((output / str(image["src"])).stat().st_size > 0 for image in shown.select("img"))
     assert shown.find(id="trouble") is not None
 
 

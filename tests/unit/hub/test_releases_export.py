@@ -149,7 +149,7 @@ def test_what_a_run_that_broke_off_has_written_is_known_to_the_next(
 ) -> None:
     replace_file, done = export._replace, []
 
-    def breaks(path: Path, content: str) -> None:
+    def breaks(path: Path, content: bytes) -> None:
         done.append(path)
         if len(done) > 3:
             raise OSError(28, "No space left on device", str(path))

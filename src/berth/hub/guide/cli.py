@@ -34,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
         hub, form = settings.load(options.settings)
         releases = catalogue.load(options.index)
         found = facts.gather(hub, form, releases, words.day(time.time()), options.catalogue)
-        wanted = {name: (assets.DIRECTORY / name).read_text(encoding="utf-8") for name in pages.STATIC}
-        changed = export.write(
-            options.output, {**wanted, "index.html": pages.file(found)}, check=options.check
-        )
+        names = (*pages.STATIC, *pages.pictures())
+        wanted = {name: (assets.DIRECTORY / name).read_bytes() for name in names}
+        whole = {**wanted, "index.html": pages.file(found).encode()}
+        changed = export.write(options.output, whole, check=options.check)
     except (settings.SettingsError, catalogue.CatalogueError, export.ExportError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1

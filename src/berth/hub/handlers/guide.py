@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyterhub.handlers import BaseHandler
 from tornado import web
 
+from berth.hub import assets
 from berth.hub.guide import facts, pages
 from berth.hub.texts import words
 
@@ -29,5 +30,6 @@ class GuideHandler(BaseHandler):
             words.day(time.time()),
             f"{self.hub.base_url}berth/releases",
         )
-        page = await self.render_template("guide.html", user=self.current_user, inside=pages.inside(found))
+        inside = pages.inside(found, lambda path: f"{self.hub.base_url}{assets.asset(path)}")
+        page = await self.render_template("guide.html", user=self.current_user, inside=inside)
         self.finish(page)

@@ -55,10 +55,10 @@ class FileLinks:
 
 def files(
     releases: Sequence[Release], contents: Mapping[str, Contents | None], today: dt.date
-) -> Iterator[tuple[str, str]]:
-    """Give the path and the text of each file. `contents` has the full lists by the releases' names."""
+) -> Iterator[tuple[str, bytes]]:
+    """Give the path and the content of each file. `contents` has the full lists by the releases' names."""
     for name in STATIC:
-        yield name, (assets.DIRECTORY / name).read_text(encoding="utf-8")
+        yield name, (assets.DIRECTORY / name).read_bytes()
     shown = view.listed(releases, hidden=False)
 
     def reader(path: str) -> pages.Reader:
@@ -80,23 +80,24 @@ def _root(path: str) -> str:
     return "../" * (len(PurePosixPath(path).parts) - 1)
 
 
-def _page(path: str, inside: str, *names: str) -> str:
-    return pages.render(
+def _page(path: str, inside: str, *names: str) -> bytes:
+    page = pages.render(
         "releases_file.html",
         language=text.language.get(),
         root=_root(path),
         title=pages.title(*names),
         inside=inside,
     )
+    return page.encode()
 
 
-def write(output: Path, wanted: Mapping[str, str], *, check: bool) -> bool:
+def write(output: Path, wanted: Mapping[str, bytes], *, check: bool) -> bool:
     """Make `output` hold these files; say whether anything changes. Raises ExportError.
 
     With `check` nothing is written. Each file is replaced by a rename.
     """
     before = _listed(output)
-    names = "".join(f"{name}\n" for name in sorted({LIST, *wanted}))
+    names = _names({LIST, *wanted})
     differing = [name for name, page in wanted.items() if _read(output / name) != page]
     if foreign := [name for name in differing if name not in before and (output / name).exists()]:
         raise ExportError(f"{output / foreign[0]} was not written by this command; name another directory")
@@ -104,7 +105,7 @@ def write(output: Path, wanted: Mapping[str, str], *, check: bool) -> bool:
     changed = bool(differing or gone or _read(output / LIST) != names)
     if changed and not check:
         # The list first: what a run that broke off has written is known to the next one.
-        _replace(output / LIST, "".join(f"{name}\n" for name in sorted({LIST, *before, *wanted})))
+        _replace(output / LIST, _names({LIST, *before, *wanted}))
         for name in differing:
             _replace(output / name, wanted[name])
         for name in gone:
@@ -113,28 +114,35 @@ def write(output: Path, wanted: Mapping[str, str], *, check: bool) -> bool:
     return changed
 
 
+def _names(names: set[str]) -> bytes:
+    return "".join(f"{name}\n" for name in sorted(names)).encode()
+
+
 def _listed(output: Path) -> set[str]:
     """Return what was written the last time; a list that names anything outside is nobody's."""
-    names = set((_read(output / LIST) or "").splitlines())
+    try:
+        names = set((_read(output / LIST) or b"").decode().splitlines())
+    except UnicodeDecodeError as error:
+        raise ExportError(f"{output / LIST} cannot be read: {error}") from error
     if any(PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts for name in names):
         raise ExportError(f"{output / LIST} names files outside of its directory; remove it")
     return names
 
 
-def _read(path: Path) -> str | None:
+def _read(path: Path) -> bytes | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ExportError(f"{path} cannot be read: {error}") from error
 
 
-def _replace(path: Path, page: str) -> None:
+def _replace(path: Path, page: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".new-", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "wb") as file:
             file.write(page)
             os.fchmod(file.fileno(), 0o644)
         Path(name).replace(path)
