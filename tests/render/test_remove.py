@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -37,7 +36,7 @@ class Removal:
             return [str(item) for item in found]
 
         self.places = value("__remove_places")
-        self.named = value("__remove_named")
+        self.named = re.compile(str(site.value("remove", "__remove_named", host, **DEBIAN)))
         self.trees = [
             *value("__remove_directories"),
             *value("__remove_shared"),
@@ -51,10 +50,7 @@ class Removal:
         if any(found.is_relative_to(tree) for tree in self.trees):
             return True
         above = [found, *found.parents]
-        return any(
-            str(item.parent) in self.places and any(fnmatch.fnmatch(item.name, name) for name in self.named)
-            for item in above
-        )
+        return any(str(item.parent) in self.places and self.named.fullmatch(item.name) for item in above)
 
 
 @pytest.fixture(params=["lab"])
@@ -67,8 +63,9 @@ def test_every_file_of_the_hub_goes(removal: Removal, site: Callable[[str], Site
     files = lab.value("hub", "__hub_files | map(attribute='path')", "login", **DEBIAN)
     more = lab.value(
         "hub",
-        "[__hub_venv, __hub_proxy_dir, __hub_etc_dir, __hub_helper_socket, __hub_web_dir, __hub_proof, hub_guide_dir,"
-        " __hub_settings.state_dir, __hub_helper_settings.password_state_dir, hub_catalogue_dir]",
+        "[__hub_venv, __hub_proxy_dir, __hub_etc_dir, __hub_helper_socket, __hub_web_dir, __hub_proof,"
+        " __hub_settings.state_dir, __hub_helper_settings.password_state_dir]"
+        " + [hub_catalogue_dir, hub_guide_dir]",
         "login",
         **DEBIAN,
     )

@@ -269,7 +269,7 @@ def script(place: Path, monkeypatch: pytest.MonkeyPatch, printed: str, seconds: 
     async def start(*_: Any, **options: Any) -> Any:
         return await START(sys.executable, "-I", "-c", program, **options)
 
-    monkeypatch.setattr(recent.asyncio, "create_subprocess_exec", start)
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
 
 
 async def test_however_many_open_the_page_there_is_one_question(scripted: Scripted) -> None:

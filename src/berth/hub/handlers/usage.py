@@ -82,7 +82,7 @@ def page_of(known: Known, user: str, now: float) -> Page:
     notice = say(key, moment=words.moment(known.asked_at, now))
     rows = known.rows.get(user, ())
     total = sum((sums for _, _, sums in rows), Totals())
-    last = (say("usage.total"), "", *_figures(total)) if len(rows) > 1 else ()
+    last: tuple[Text | str, ...] = (say("usage.total"), "", *_figures(total)) if len(rows) > 1 else ()
     return Page(_cells(rows, now), last, notice)
 
 
