@@ -21,6 +21,7 @@ GROUPS: Final = {
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
+    "usage": Group("berth.hub.usage.cli", "what the sessions of a period used, from Slurm's accounting"),
     "release catalogue": Group(
         "berth.hub.releases.cli", "write the published releases as HTML files, hidden ones left out"
     ),

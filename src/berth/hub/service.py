@@ -23,6 +23,7 @@ from berth.hub.releases.shelf import Shelf
 from berth.hub.session.history import History
 from berth.hub.streams import Streams
 from berth.hub.texts.text import say
+from berth.hub.usage.recent import Recent
 from berth.releases import catalogue
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Service:
     unreadable: dict[Owner, list[Any]] = field(default_factory=dict)
     """Abandoned sessions that this version cannot read; they are kept as they are stored."""
     history: History = field(init=False)
+    usage: Recent = field(init=False)
     groups: Lookup[tuple[str, ...]] = field(init=False)
     """The names of the Unix groups, by user."""
 
@@ -93,6 +95,7 @@ class Service:
         """Make the parts that need the settings."""
         self.collector = CollectorClient(self.hub.slurm)
         self.history = History(self.hub.history_days)
+        self.usage = Recent(self.hub.slurm, self.hub.usage_months)
         self.helper = HelperClient(self.hub.helper_socket, self.hub.helper_timeout_seconds)
         self.estimator = Estimator(self.helper)
         self.groups = Lookup("groups", group_names, GROUPS_SECONDS)

@@ -118,6 +118,8 @@ class HubSettings(_Model):
     """Users with JupyterHub's admin page."""
     history_days: int = Field(default=30, ge=0, le=3650)
     """Days that a user's past sessions are kept; 0: none are."""
+    usage_months: int = Field(default=3, ge=0, le=24)
+    """Months, this one included, of which users see what their sessions used; 0: there is no such page."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

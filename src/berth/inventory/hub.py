@@ -33,6 +33,7 @@ _RANGES = {
     "hub_boot_timeout_seconds": (10, 86400),
     "hub_queue_timeout_seconds": (60, 2**31 - 1),
     "hub_history_days": (0, 3650),
+    "hub_usage_months": (0, 24),
     "hub_web_connections": (1, 10**6),
     "hub_hsts_seconds": (0, 2**31 - 1),
     "session_kernel_oom_score_adj": (0, 1000),

@@ -16,6 +16,7 @@ from berth.hub.handlers.releases import CompareHandler, IndexHandler, ReleaseHan
 from berth.hub.handlers.report import SessionReportHandler
 from berth.hub.handlers.spawn import SpawnPage
 from berth.hub.handlers.stop import StopHandler
+from berth.hub.handlers.usage import UsageHandler
 from berth.hub.texts.localized import LanguageHandler
 
 HANDLERS: list[tuple[Any, ...]] = [
@@ -31,6 +32,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/releases", IndexHandler),
     (r"/berth/releases/(?P<name>[^/]+)", ReleaseHandler),
     (r"/berth/releases/(?P<new>[^/]+)/compare/(?P<old>[^/]+)", CompareHandler),
+    (r"/berth/usage", UsageHandler),
     (r"/berth/language/(?P<code>[a-z]+)", LanguageHandler),
     (r"/berth/static/(.*)", StaticFileHandler, {"path": str(DIRECTORY)}),
     (r"/logout", LogoutHandler),

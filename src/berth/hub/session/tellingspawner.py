@@ -102,6 +102,11 @@ class TellingSpawner(FormSpawner):
         return self.service.history.days > 0
 
     @property
+    def keeps_usage(self) -> bool:
+        """Whether there is a page with what the user's sessions used."""
+        return self.service.hub.usage_months > 0
+
+    @property
     def help_about(self) -> tuple[str, str]:
         """Job id and reason of the session in Slurm's words, for the support; empty where not known."""
         number = str(self.job_id or "")

@@ -83,6 +83,11 @@ class Commands:
         by_name = [[*sacct, since, f"--name={','.join(chunk)}"] for chunk in _chunks(names)]
         return by_number + by_name
 
+    def accounting_between(self, partition: str, since: str, until: str) -> list[str]:
+        """Ask accounting for the jobs of a partition between two times, as ``2026-11-01T00:00:00``."""
+        sacct = [self._program("sacct"), "--allusers", "--json", f"--partition={partition}"]
+        return [*sacct, f"--starttime={since}", f"--endtime={until}"]
+
     def associations(self) -> list[str]:
         """List who may charge which account; :func:`.records.parse_associations` reads the answer."""
         return self._sacctmgr("assoc", associations.COLUMNS)

@@ -1,0 +1,1 @@
+"""What sessions used of the cluster: asked of Slurm's accounting, added up, shown to users and operators."""
