@@ -33,7 +33,9 @@ class Answer:
     @property
     def said(self) -> str:
         """What it complained of (or else printed), in one line."""
-        return " ".join((self.complaint or self.output).split())[:300] or f"status {self.status}, without a word"
+        return (
+            " ".join((self.complaint or self.output).split())[:300] or f"status {self.status}, without a word"
+        )
 
 
 def run(

@@ -24,7 +24,12 @@ _BETTER: Final = {
     "ConstrainSwapSpace": "a session over its memory goes on in the swap space of a node that has some",
 }
 _CGROUP_FIX: Final = "write {}=yes in cgroup.conf on controller and nodes, and restart slurmd"
-_PLACES: Final = ("/etc/slurm", "/run/slurm/conf", "/var/spool/slurmd/conf-cache", "/var/lib/slurm/slurmd/conf-cache")
+_PLACES: Final = (
+    "/etc/slurm",
+    "/run/slurm/conf",
+    "/var/spool/slurmd/conf-cache",
+    "/var/lib/slurm/slurmd/conf-cache",
+)
 
 
 def sharing(site: Site) -> list[Finding]:
@@ -49,13 +54,16 @@ def controller(site: Site) -> list[Finding]:
     found = site.cluster
     if not found.setting("CgroupPlugin").value:
         raise NotApplicableError("this Slurm does not tell of its cgroup.conf")
-    allowed = (site.options.inventory or {}).get("confinement", {})
+    meant = _meant(site)
 
     def without(key: str) -> bool:
         return found.setting(key).value.lower() != "yes"
 
-    problems = [failure(f"without {key} {why}", _CGROUP_FIX.format(key)) for key, why in _NEEDED.items() if without(key)]
-    meant = {key for key in _BETTER if allowed.get(key) is False}
+    problems = [
+        failure(f"without {key} {why}", _CGROUP_FIX.format(key))
+        for key, why in _NEEDED.items()
+        if without(key)
+    ]
     problems += [
         warning(f"without {key} {why}", _CGROUP_FIX.format(key))
         for key, why in _BETTER.items()
@@ -66,7 +74,13 @@ def controller(site: Site) -> list[Finding]:
     return judged(problems, f"jobs are confined to their devices and their memory{but}")
 
 
-def node(site: Site) -> list[Finding]:  # noqa: ARG001 - every check takes the site
+def _meant(site: Site) -> set[str]:
+    """Name what the inventory leaves out on purpose."""
+    confinement = (site.options.inventory or {}).get("confinement", {})
+    return {key for key in _BETTER if confinement.get(key) is False}
+
+
+def node(site: Site) -> list[Finding]:
     """Read the cgroup.conf that this node's slurmd reads."""
     paths = [place / "cgroup.conf" for place in _configured()]
     path = next((path for path in paths if path.is_file()), None)
@@ -76,8 +90,11 @@ def node(site: Site) -> list[Finding]:  # noqa: ARG001 - every check takes the s
     text = path.read_text(encoding="utf-8", errors="replace")
     conflicts, hints = review.confinement({str(path): text}, str(path.parent), "")
     problems = [failure(*_split(sentence)) for sentence in conflicts]
+    meant = _meant(site)
+    hints = [sentence for sentence in hints if not any(f"{key}=" in sentence for key in meant)]
     problems += [warning(*_split(sentence)) for sentence in hints]
-    return judged(problems, f"{path} confines devices, memory and cores")
+    but = f"; {', '.join(sorted(meant))} is off, as the inventory says" if meant else ""
+    return judged(problems, f"{path} confines sessions to their devices and their memory{but}")
 
 
 def _configured() -> Iterator[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import pwd
 import sqlite3
 import stat
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING
 from berth.doctor.model import Finding, failure, ok
 
 if TYPE_CHECKING:
+    import pwd
+
     from berth.doctor.site import Site
 
 _SECONDS = 10.0
@@ -32,7 +33,9 @@ def database(site: Site) -> list[Finding]:
         return [failure(f"{path} is damaged: {damage}", _restore(path))]
     wanted = head()
     if found != wanted:
-        fix = "stop the hub, copy the file, run playbooks/hub.yml and start it: JupyterHub says how to upgrade"
+        fix = (
+            "stop the hub, copy the file, run playbooks/hub.yml and start it: JupyterHub says how to upgrade"
+        )
         return [failure(f"{path} has revision {found or 'none'}, JupyterHub needs {wanted}", fix)]
     return [ok(f"{path} is whole and has JupyterHub's revision {wanted}")]
 
@@ -66,4 +69,6 @@ def _read(path: Path) -> tuple[str, str]:
 
 
 def _restore(path: Path) -> str:
-    return f"stop berth-hub, move {path} aside and restore your copy of it; without one, sessions run on unseen"
+    return (
+        f"stop berth-hub, move {path} aside and restore your copy of it; without one, sessions run on unseen"
+    )

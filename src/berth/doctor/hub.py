@@ -99,5 +99,3 @@ def _answers(url: str, what: str, unit: str) -> Iterator[Finding]:
     else:
         if status != 200:  # noqa: PLR2004 - HTTP's own number
             yield failure(f"{what} answers {url} with status {status}", fix)
-
-

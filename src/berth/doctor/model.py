@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from berth.doctor.site import Site
+    from collections.abc import Iterable
 
 
 class Status(enum.StrEnum):

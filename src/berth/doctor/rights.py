@@ -11,7 +11,9 @@ from berth.slurm.answers.client import SlurmError
 if TYPE_CHECKING:
     from berth.doctor.site import Site
 
-_HIDING: Final = frozenset({"all", "accounts", "jobs", "nodes", "partitions", "reservations", "usage", "users"})
+_HIDING: Final = frozenset(
+    {"all", "accounts", "jobs", "nodes", "partitions", "reservations", "usage", "users"}
+)
 _SEEING: Final = frozenset({"operator", "administrator"})
 
 
@@ -20,7 +22,9 @@ def environments(site: Site) -> list[Finding]:
     if not site.controller.accounting:
         raise NotApplicableError("Slurm does no accounting here, so nothing is kept")
     words = site.cluster.setting("AccountingStoreFlags").words()
-    fix = "take {0} out of AccountingStoreFlags and restart slurmctld; what was stored: docs/operate/doctor.md"
+    fix = (
+        "take {0} out of AccountingStoreFlags and restart slurmctld; what was stored: docs/operate/doctor.md"
+    )
     problems = []
     if "job_env" in words:
         text = "the accounting keeps the environment of every session, its token included (job_env)"
@@ -36,7 +40,9 @@ def private_data(site: Site) -> list[Finding]:
     hidden = sorted(site.cluster.setting("PrivateData").words() & _HIDING)
     name = site.hub_user.pw_name
     if hidden and not site.controller.accounting:
-        text = f"PrivateData hides {', '.join(hidden)} from {name}, and without slurmdbd there are no operators"
+        text = (
+            f"PrivateData hides {', '.join(hidden)} from {name}, and without slurmdbd there are no operators"
+        )
         return [failure(text, "take these out of PrivateData, or set up slurmdbd")]
     if hidden and (level := _level(site, name)) not in _SEEING:
         text = f"PrivateData hides {', '.join(hidden)} from {name}, whose admin level is {level or 'none'}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from berth.doctor.commands import NotRunError
 from berth.doctor.model import Finding, NotApplicableError, Result, Status, failure
+from berth.slurm.errors import SlurmError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,6 +53,8 @@ def _findings(check: Check, site: Site) -> list[Finding]:
         return [Finding(Status.NOT_APPLICABLE, str(reason))]
     except NotRunError as error:
         return [failure(f"{check.about}: {error}", "have that program installed and its service running")]
+    except SlurmError as error:
+        return [Finding(Status.NOT_APPLICABLE, f"{check.about}: Slurm cannot be asked: {error}")]
     except Exception as error:  # noqa: BLE001 - a broken check is a finding, and the others go on
         return [failure(f"{check.about}: the check itself broke: {_where(error)}", "report this as a bug")]
     return found or [failure(f"{check.about}: the check found nothing at all", "report this as a bug")]

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from berth.doctor.model import NotApplicableError
 from berth.helper import settings as helper_settings
 from berth.slurm.answers import client
-from berth.slurm.answers.commands import Commands
 from berth.slurm.answers.controller import parse_controller
 from berth.slurm.answers.document import records
 from berth.slurm.answers.nodes import parse_nodes
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from berth.hub.settings import FormSettings, HubSettings
+    from berth.slurm.answers.commands import Commands
     from berth.slurm.answers.controller import Controller
     from berth.slurm.answers.document import Record
     from berth.slurm.answers.nodes import Node
@@ -38,9 +38,10 @@ _Value = TypeVar("_Value")
 class Options:
     """What the command was told.
 
-    `user`: on whose behalf jobs are started on all nodes; empty: none are. `inventory`: what the inventory says
-    of the partition; None: nobody told. `against`: what the hub's host says of itself (`berth.doctor.facts`), for
-    nodes; None as before. `hub_url`: where sessions ask the hub, for jobs. `layer`: the session layer.
+    `user`: on whose behalf jobs are started on all nodes; empty: none are. `start_seconds`: how long these may
+    take. `inventory`: what the inventory says of the partition; None: nobody told. `against`: what the hub's
+    host says of itself (`berth.doctor.facts`), for nodes; None as before. `hub_url`: where sessions ask the
+    hub, for jobs. `layer`: the session layer.
     """
 
     etc: Path = ETC
@@ -65,9 +66,9 @@ class Site:
                 self._known[name] = (ask(), None)
             except Exception as error:  # noqa: BLE001 - kept and raised for everybody who asks
                 self._known[name] = (None, error)
-        value, error = self._known[name]
-        if error is not None:
-            raise error
+        value, failed = self._known[name]
+        if failed is not None:
+            raise failed
         return value  # type: ignore[no-any-return]
 
     @property

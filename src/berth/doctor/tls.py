@@ -17,6 +17,7 @@ from berth.doctor.model import Finding, NotApplicableError, failure, judged, ok,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cryptography.hazmat.primitives.serialization import Encoding
     from cryptography.x509 import Certificate
 
     from berth.doctor.site import Site
@@ -98,10 +99,10 @@ def _load(path: Path) -> Certificate:
     return load_pem_x509_certificate(path.read_bytes())
 
 
-def _der() -> object:
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415 - as above
+def _der() -> Encoding:
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - as above
 
-    return Encoding.DER
+    return serialization.Encoding.DER
 
 
 def _now() -> dt.datetime:

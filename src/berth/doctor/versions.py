@@ -31,7 +31,7 @@ def mark(prefix: Path) -> str:
 
 
 def layers(root: Path) -> list[Path]:
-    """Return the layers that the published releases run with, the newest release's first; none where unknown."""
+    """Return the layers of the published releases, the newest release's first; none where unknown."""
     try:
         releases = catalogue.load(root / "releases" / "index.json")
     except catalogue.CatalogueError:
@@ -58,7 +58,9 @@ def berth(site: Site) -> list[Finding]:
 def slurm(site: Site) -> list[Finding]:
     """Compare slurmctld with this host's commands, and with the slurmd of each node."""
     running = site.cluster.setting("SLURM_VERSION").value
-    found = {"the commands of this host": commands.run([site.commands.version_query()[0], "--version"]).output}
+    found = {
+        "the commands of this host": commands.run([site.commands.version_query()[0], "--version"]).output
+    }
     counts = Counter(text(record, "version") for record in site.node_records)
     found |= {f"slurmd of {counts[version]} nodes": version for version in counts if version}
     problems = [finding for what, version in found.items() for finding in compared(what, version, running)]
@@ -71,7 +73,9 @@ def slurmd(site: Site) -> list[Finding]:
     if not running:
         raise NotApplicableError("slurmctld's version is not known, see the hub's check slurm.controller")
     version = commands.run(["slurmd", "-V"]).output.strip()
-    return judged(compared("slurmd of this node", version, running), f"slurmd has slurmctld's version, {running}")
+    return judged(
+        compared("slurmd of this node", version, running), f"slurmd has slurmctld's version, {running}"
+    )
 
 
 def compared(what: str, version: str, running: str) -> list[Finding]:
@@ -87,5 +91,3 @@ def compared(what: str, version: str, running: str) -> list[Finding]:
     if ours > theirs or theirs[0] - ours[0] > _OLDEST_YEARS:
         return [failure(f"{differ}: they do not speak with each other", fix)]
     return [warning(differ, fix)]
-
-
