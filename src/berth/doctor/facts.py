@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from berth.doctor import commands, munge, releases, versions
+from berth.doctor.model import NotApplicableError
 from berth.slurm.answers.client import SlurmError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def gather(site: Site) -> dict[str, Any]:
         "releases": releases.digest(root),
         "session_hub_url": site.hub.session_hub_url,
         "slurm": _slurm(site),
-        "munge": _credential(),
+        "munge": _credential(site),
     }
 
 
@@ -36,8 +37,8 @@ def _slurm(site: Site) -> str:
         return ""
 
 
-def _credential() -> str:
+def _credential(site: Site) -> str:
     try:
-        return munge.credential()
-    except commands.NotRunError:
+        return munge.credential(site.hub_user)  # whoever gets hold of it is nobody by it
+    except (commands.NotRunError, NotApplicableError):
         return ""

@@ -9,6 +9,8 @@ from berth.doctor import commands
 from berth.doctor.model import Finding, NotApplicableError, failure, ok
 
 if TYPE_CHECKING:
+    import pwd
+
     from berth.doctor.site import Site
 
 _STATUS: Final = re.compile(r"^STATUS:\s+(?P<words>.*?) \((?P<number>\d+)\)", re.MULTILINE)
@@ -19,9 +21,9 @@ _KEY: Final = "copy /etc/munge/munge.key from the controller, then systemctl res
 _FIXES: Final = {"Expired credential": _CLOCK, "Rewound credential": _CLOCK, "Invalid credential": _KEY}
 
 
-def credential() -> str:
-    """Make a credential; raises NotRunError."""
-    answer = commands.run(["munge", "--no-input"])
+def credential(user: pwd.struct_passwd | None = None) -> str:
+    """Make a credential that only root can take, as root or as *user*; raises NotRunError."""
+    answer = commands.run(["munge", "--no-input", "--restrict-uid=0"], user=user)
     if answer.status != 0:
         raise commands.NotRunError(answer.said)
     return answer.output.strip()

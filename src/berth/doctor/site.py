@@ -38,8 +38,8 @@ _Value = TypeVar("_Value")
 class Options:
     """What the command was told.
 
-    `user`: on whose behalf jobs are started on all nodes; empty: none are. `start_seconds`: how long these may
-    take. `inventory`: what the inventory says of the partition; None: nobody told. `against`: what the hub's
+    `user`: on whose behalf jobs are started on all nodes; empty: none are. `start_seconds`: how long these
+    may take. `inventory`: what the inventory says of the partition; None: nobody told. `against`: what the hub's
     host says of itself (`berth.doctor.facts`), for nodes; None as before. `hub_url`: where sessions ask the
     hub, for jobs. `layer`: the session layer.
     """
