@@ -1,7 +1,7 @@
 """Write one report of what `berth doctor` found on all hosts.
 
-Runs on the controller. On standard input `said`: for each host that could be asked its name and the results of
-Ansible's command on it as `hub` and as `node` (null where it is none), and `unreachable`: the names of the
+Runs on the controller. On standard input `said`: for each host that could be asked its name and the results
+of Ansible's command on it as `hub` and as `node` (null where it is none), and `unreachable`: the names of the
 others. On standard output `lines`, for people, and `failures`: host to what fails there.
 """
 

@@ -84,6 +84,7 @@ def _options(options: argparse.Namespace) -> Options:
         against=given.get("hub"),
         hub_url=options.hub_url,
         layer=options.layer,
+        node=options.node,
     )
 
 

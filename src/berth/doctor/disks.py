@@ -54,12 +54,11 @@ def space(site: Site) -> list[Finding]:
 
 def _places(site: Site) -> dict[Path, str]:
     logs = {Path("/var/log"): "for logs", Path("/run"): "for sockets"}
-    if site.options.against is None:
+    if not site.options.node:
         hub = site.hub
         return {hub.state_dir: "the hub's state", hub.session.root: "layers and releases", **logs}
-    layers = [Path(path) for path in site.against.get("layers", [])]
-    places = {layer.parent.parent: "layers and releases" for layer in layers}
-    return places | {runtime_dir(layer): "the sessions' sockets" for layer in layers} | logs
+    places = {layer.parent.parent: "layers and releases" for layer in site.layers}
+    return places | {runtime_dir(layer): "the sessions' sockets" for layer in site.layers} | logs
 
 
 def room(path: Path) -> Room:

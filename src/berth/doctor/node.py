@@ -39,7 +39,7 @@ def slurmd(site: Site) -> list[Finding]:  # noqa: ARG001 - every check takes the
 
 def layer(site: Site) -> list[Finding]:
     """Start the interpreter of every layer in use, with what a session needs."""
-    found = [Path(path) for path in site.against.get("layers", [])]
+    found = site.layers
     if not found:
         raise NotApplicableError("no release names a layer, see the hub's check releases.index")
     problems = [problem for path in found for problem in _layer(path)]
@@ -59,10 +59,10 @@ def _layer(path: Path) -> Iterator[Finding]:
 
 def runtime(site: Site) -> list[Finding]:
     """Look whether sessions can make their private directories on this node's own disk."""
-    place = site.options.layer or next(iter(site.against.get("layers", [])), None)
+    place = next(iter(site.layers), None)
     if place is None:
         raise NotApplicableError("no release names a layer, see the hub's check releases.index")
-    path = runtime_dir(Path(place))
+    path = runtime_dir(place)
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pwd
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -39,9 +40,9 @@ class Options:
     """What the command was told.
 
     `user`: on whose behalf jobs are started on all nodes; empty: none are. `start_seconds`: how long these
-    may take. `inventory`: what the inventory says of the partition; None: nobody told. `against`: what the hub's
-    host says of itself (`berth.doctor.facts`), for nodes; None as before. `hub_url`: where sessions ask the
-    hub, for jobs. `layer`: the session layer.
+    may take. `inventory`: what the inventory says of the partition; None: nobody told. `against`: what the
+    hub's host says of itself (`berth.doctor.facts`), for nodes; None as before. `hub_url`: where sessions ask
+    the hub, for jobs. `layer`: the session layer.
     """
 
     etc: Path = ETC
@@ -51,6 +52,7 @@ class Options:
     against: Mapping[str, Any] | None = None
     hub_url: str = ""
     layer: Path | None = None
+    node: bool = False
 
 
 @dataclass
@@ -125,6 +127,14 @@ class Site:
         return self.options.against
 
     @property
+    def layers(self) -> list[Path]:
+        """The session layers that this host uses: those that the hub's host names, or the one that runs this."""
+        if self.options.against is not None:
+            return [Path(path) for path in self.options.against.get("layers", [])]
+        own = self.options.layer or Path(sys.prefix)
+        return [own] if (own / "bin" / "berth-session").is_file() else []
+
+    @property
     def commands(self) -> Commands:
         """Slurm's queries; raises SlurmError where Slurm is not installed."""
         bin_dir = str(self.hub.slurm.bin_dir)
@@ -157,9 +167,8 @@ class Site:
     @property
     def partition(self) -> Partition:
         """The interactive partition; SlurmRefused or NotApplicableError where there is none."""
-        found = parse_partitions(
-            client.decode(self.ask(self.commands.partition(self.hub.slurm.partition)) or "\n")
-        )
+        query = self.commands.partition(self.hub.slurm.partition)
+        found = parse_partitions(client.decode(self.ask(query)))
         if not found:
             raise NotApplicableError(f"there is no partition {self.hub.slurm.partition}")
         return found[0]

@@ -91,7 +91,7 @@ def _output(user: pwd.struct_passwd, number: str) -> str:
 
 def _reservation(site: Site, node: str) -> str:
     """Return the reservation that holds a node now, empty for none."""
-    answer = client.decode(site.ask(site.commands.reservations()) or "\n")
+    answer = client.decode(site.ask(site.commands.reservations()))
     now = time.time()
     holding = [item.name for item in parse_reservations(answer) if node in item.nodes and item.active(now)]
     return holding[0] if holding else ""

@@ -41,11 +41,10 @@ def layers(root: Path) -> list[Path]:
 
 def berth(site: Site) -> list[Finding]:
     """Compare the Berth of the layers with the hub's."""
-    if site.options.against is None:
-        ours, found = mark(Path(sys.prefix)), layers(site.hub.session.root)
+    if site.options.node:
+        ours, found = str(site.against.get("berth", "")), site.layers
     else:
-        ours = str(site.against.get("berth", ""))
-        found = [Path(path) for path in site.against.get("layers", [])]
+        ours, found = mark(Path(sys.prefix)), layers(site.hub.session.root)
     if not ours:
         raise NotApplicableError("it is not noted which Berth is installed here: not by the role python_env")
     if not found:
