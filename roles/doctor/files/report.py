@@ -54,7 +54,7 @@ def _counted(items: Findings) -> str:
 
 
 def _verdict(found: dict[str, Findings], failures: dict[str, list[str]], unreachable: list[str]) -> str:
-    parts = [f"{len(found) - len(failures)} hosts are well"]
+    parts = [f"hosts that are well: {len(found) - len(failures)} of {len(found) + len(unreachable)}"]
     if failures:
         parts.append(f"something fails on {', '.join(sorted(failures))}")
     if unreachable:

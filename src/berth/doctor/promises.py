@@ -121,4 +121,4 @@ def _kept(site: Site, name: str, wanted: dict[str, object], told: bool) -> list[
     if told and wanted and (changes := config_limits.changes(wanted, row)):
         text = f"the QOS {name} holds {row}, the inventory wants {', '.join(changes)}"
         return [failure(text, _INVENTORY_FIX.format("limits"))]
-    return [ok(f"the limits of users are kept in the QOS {name} and enforced ({row})")]
+    return [ok(f"the limits of users are kept in the QOS {name} and enforced")]

@@ -128,7 +128,7 @@ class Site:
 
     @property
     def layers(self) -> list[Path]:
-        """The session layers that this host uses: those that the hub's host names, or the one that runs this."""
+        """The session layers of this host: those that the hub's host names, or the one that runs this."""
         if self.options.against is not None:
             return [Path(path) for path in self.options.against.get("layers", [])]
         own = self.options.layer or Path(sys.prefix)
