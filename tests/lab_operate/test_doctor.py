@@ -188,7 +188,8 @@ def test_what_is_wrong_is_found_with_its_fix(
 
 
 def test_rights_that_a_service_must_not_have_are_found(login: Machine) -> None:
-    make = "mkdir -p /run/systemd/system/{0}.d; printf '[Service]\\n{1}\\n' > /run/systemd/system/{0}.d/test.conf"
+    place = "/run/systemd/system/{0}.d"
+    make = f"mkdir -p {place}; printf '[Service]\\n{{1}}\\n' > {place}/test.conf"
     remove = "rm -r /run/systemd/system/{0}.d; systemctl daemon-reload"
     helper, hub = "berth-helper@.service", "berth-hub.service"
     with changed(login, make.format(helper, "CapabilityBoundingSet=CAP_SYS_ADMIN"), remove.format(helper)):
@@ -216,7 +217,8 @@ def test_parameters_of_slurm_that_hurt_are_found(login: Machine) -> None:
         f"sed -i -E '/^({keys})=/d' slurm.conf; printf '{lines}\\n' >> slurm.conf; "
         "sed -i 's/^ConstrainRAMSpace=.*/ConstrainRAMSpace=no/' cgroup.conf; scontrol reconfigure"
     )
-    undo = "cp -p /run/slurm.conf /run/cgroup.conf /etc/slurm/; scontrol reconfigure; rm /run/slurm.conf /run/cgroup.conf"
+    kept = "/run/slurm.conf /run/cgroup.conf"
+    undo = f"cp -p {kept} /etc/slurm/; scontrol reconfigure; rm {kept}"
     checks = [
         word for name in ("environments", "rights", "oom", "cgroup") for word in ("--only", f"slurm.{name}")
     ]
@@ -254,7 +256,8 @@ def test_certificates_that_end_or_are_for_others_are_found(login: Machine, copie
         login.shell(
             f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days {days} "
             f"-subj /CN=test -addext subjectAltName={name} -keyout {copied}/test.key -out {copied}/test.crt; "
-            f"sed -i -E 's#(ssl_certificate(_key)?) .*/[a-z]+[.](crt|key);#\\1 {copied}/test.\\3;#' {copied}/nginx.conf"
+            f"sed -i -E 's#(ssl_certificate(_key)?) .*/[a-z]+[.](crt|key);#\\1 {copied}/test.\\3;#' "
+            f"{copied}/nginx.conf"
         )
         return said(doctor(login, "--etc", copied, "--only", "tls"))
 
@@ -282,14 +285,17 @@ def test_a_database_of_another_revision_or_damaged_is_found(login: Machine, copi
     state = f"{copied}/state"
     login.shell(
         f"install -d -o berth-hub -m 0700 {state}; cp -p /var/lib/berth-hub/hub.sqlite {state}; "
-        f"sed -i 's#state_dir: .*#state_dir: {state}#' {copied}/hub.yml; chmod 0755 {copied} $(dirname {copied})"
+        f"sed -i 's#state_dir: .*#state_dir: {state}#' {copied}/hub.yml; "
+        f"chmod 0755 {copied} $(dirname {copied})"
     )
     ask = ("--etc", copied, "--only", "hub.database")
     assert doctor(login, *ask)["ok"]
     script = (
         "import sqlite3, sys; d = sqlite3.connect(sys.argv[1]); d.execute(sys.argv[2]); d.commit(); print(0)"
     )
-    login.python(script, f"{state}/hub.sqlite", "UPDATE alembic_version SET version_num = 'old'")
+    login.run(
+        "python3", "-c", script, f"{state}/hub.sqlite", "UPDATE alembic_version SET version_num = 'old'"
+    )
     assert "has revision old, JupyterHub needs" in said(doctor(login, *ask))
     login.shell(f"printf broken | dd of={state}/hub.sqlite conv=notrunc bs=1 seek=0 status=none")
     assert "cannot be read: file is not a database" in said(doctor(login, *ask))

@@ -77,9 +77,7 @@ def files(site: Site) -> list[Finding]:
     prefixes = {Path(item.prefix) for release in found for item in release.environments}
     prefixes |= {Path(release.conda) for release in found if release.conda}
     problems = [finding for prefix in sorted(prefixes) for finding in _prefix(prefix)]
-    return judged(
-        problems, f"the files of {len(prefixes)} environments are those that were built, by a quick look"
-    )
+    return judged(problems, f"by a quick look, {len(prefixes)} environments are what was built")
 
 
 def _prefix(prefix: Path) -> Iterator[Finding]:

@@ -102,10 +102,12 @@ def _waited_for(site: Site, jobs: list[_Job]) -> dict[str, str]:
     numbers = ",".join(job.number for job in jobs if job.number)
     deadline = time.monotonic() + site.options.start_seconds
     query = [f"{site.hub.slurm.bin_dir}/squeue", "--noheader", f"--jobs={numbers}", "--format=%A %T (%r)"]
-    left: dict[str, str] = {}
-    while numbers:
+    left = {job.number: "not known" for job in jobs if job.number}
+    while left:
         answer = commands.run(query, seconds=site.slurm_seconds)
-        left = dict(line.split(" ", 1) for line in answer.output.splitlines() if " " in line)
+        # Without an answer nothing has ended; a job that Slurm has forgotten has.
+        if answer.status == 0 or "Invalid job id" in answer.complaint:
+            left = dict(line.split(" ", 1) for line in answer.output.splitlines() if " " in line)
         if not left or time.monotonic() > deadline:
             break
         time.sleep(_POLL_SECONDS)
@@ -134,11 +136,10 @@ def _judged(job: _Job, left: dict[str, str], user: pwd.struct_passwd, site: Site
 
 def _told(job: _Job, user: pwd.struct_passwd) -> Iterator[Finding]:
     """Read what a job wrote, with the rights of its user."""
-    text, deadline = "", time.monotonic() + _APPEARS_SECONDS
-    while not text and time.monotonic() < deadline:
-        text = commands.run(["cat", _output(user, job.number)], user=user).output.strip()
-        if not text:
-            time.sleep(1.0)
+    deadline = time.monotonic() + _APPEARS_SECONDS
+    read = ["cat", _output(user, job.number)]
+    while not (text := commands.run(read, user=user).output.strip()) and time.monotonic() < deadline:
+        time.sleep(1.0)
     try:
         document: dict[str, Any] = json.loads(text)
         found = document["findings"]
