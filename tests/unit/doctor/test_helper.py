@@ -180,7 +180,7 @@ def served_by(etc: Path, port: int = 443) -> None:
     ],
 )
 def test_the_certificate(made: dict[str, Any], sentence: str, tmp_path: Path) -> None:
-    urls = {"public_url": "https://hub.example.org", "session_hub_url": "https://login:8444"}
+    urls: dict[str, Any] = {"public_url": "https://hub.example.org", "session_hub_url": "https://login:8444"}
     places.settings(tmp_path, **urls)
     served_by(tmp_path)
     certificate(tmp_path, **made)

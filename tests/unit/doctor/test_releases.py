@@ -125,7 +125,12 @@ def test_of_a_copy_some_files_are_read_and_those_written_since(
     os.utime(prefix / "bin" / "python3", (long_ago, long_ago), follow_symlinks=False)
     read: list[str] = []
     describe = manifest.describe
-    monkeypatch.setattr(manifest, "describe", lambda path: read.append(path.name) or describe(path))
+
+    def noted(path: Path) -> str:
+        read.append(path.name)
+        return describe(path)
+
+    monkeypatch.setattr(manifest, "describe", noted)
     assert said(releases.files(site(etc))).startswith("ok: ")
     assert read == ["python"]
     (prefix / "lib.txt").write_text("two\n", encoding="utf-8")

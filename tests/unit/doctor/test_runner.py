@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 import types
@@ -171,7 +172,7 @@ def test_what_cannot_be_done_is_said_and_ends_with_1(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert cli.run(options("--etc", str(tmp_path), *words)) == 1
     assert sentence in capsys.readouterr().err
 
@@ -179,7 +180,7 @@ def test_what_cannot_be_done_is_said_and_ends_with_1(
 def test_nobody_but_root_is_let_through(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(cli.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert cli.run(options("--node")) == 1
     assert "run it as root" in capsys.readouterr().err
 

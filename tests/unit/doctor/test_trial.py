@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[3]
 WELL = json.dumps({"findings": [{"status": "ok", "text": "fine", "fix": ""}]})
 ILL = json.dumps({"findings": [{"status": "failure", "text": "the home is full", "fix": "make room"}]})
-NO_RESERVATIONS = {"show reservation": '{"reservations": []}'}
+NO_RESERVATIONS: places.Answers = {"show reservation": '{"reservations": []}'}
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +172,7 @@ def test_the_devices_of_a_job(etc: Path, tmp_path: Path, monkeypatch: pytest.Mon
     def forbid(*_: Any) -> int:
         raise PermissionError
 
-    monkeypatch.setattr(job.os, "open", forbid)
+    monkeypatch.setattr(os, "open", forbid)
     assert "ok: none of the 1 GPUs can be opened" in said(job.devices(site(etc)))
 
 
