@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.lab.machines import Machine
 from tests.lab.waiting import until
 from tests.lab_operate import doctors
 from tests.lab_operate.doctors import BERTH, LAYER, doctor, playbook, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+    from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
 
 SETTLED_SECONDS = 60.0
-
-
-@pytest.fixture(scope="module")
-def gpu2() -> Machine:
-    return Machine("gpu2")
 
 
 @contextmanager
@@ -85,7 +81,7 @@ def test_the_playbook_fails_the_host_on_which_something_fails_and_says_why(gpu1:
     assert "hosts that are well: 1 of 1" in limited.stdout
 
 
-def test_the_playbook_names_a_host_that_cannot_be_reached(tmp_path: Any) -> None:
+def test_the_playbook_names_a_host_that_cannot_be_reached(tmp_path: Path) -> None:
     more = tmp_path / "more.yml"
     hosts = {"interactive_nodes": {"hosts": {"gpu9": {"ansible_host": "berth-no-such-container"}}}}
     more.write_text(json.dumps(hosts), encoding="utf-8")
@@ -312,7 +308,7 @@ def test_a_file_that_does_not_belong_to_a_release_is_found(login: Machine) -> No
     assert doctor(login, "--only", "releases")["ok"]
 
 
-def test_what_is_wrong_with_a_node_is_found(login: Machine, gpu1: Machine) -> None:
+def test_what_is_wrong_with_a_node_is_found(login: Machine, gpu1: Machine, slurm: Slurm) -> None:
     facts = json.loads(login.run(*BERTH, "doctor", "--facts"))
     address = login.run("hostname", "-I").split()[0]
     wrong = facts | {
@@ -335,6 +331,7 @@ def test_what_is_wrong_with_a_node_is_found(login: Machine, gpu1: Machine) -> No
         assert sentence in text
     with changed(gpu1, "systemctl stop slurmd", "systemctl start slurmd"):
         assert "FAILURE node.slurmd" in said(doctor(gpu1, "--node", "--only", "node.slurmd"))
+    until(lambda: slurm.takes_jobs("gpu1"), "gpu1 back in service", SETTLED_SECONDS)
     with changed(gpu1, "chmod 0700 /tmp", "chmod 1777 /tmp"):
         text = said(doctor(gpu1, "--node", "--only", "node.runtime"))
     assert "FAILURE node.runtime         /tmp has mode 0700" in text
@@ -350,10 +347,13 @@ def test_a_job_is_started_on_every_node_for_those_who_may(login: Machine, slurm:
     assert "found all that a session needs on gpu1, gpu2" in said(doctor(login, *ask, "bob"))
     text = said(doctor(login, *ask, "alice"))
     assert "node gpu2 is held by the reservation course" in text
+    assert "found all that a session needs on gpu1." in text
     assert "FAILURE" not in text
     assert "FAILURE session.start        node gpu1: sbatch refuses" in said(doctor(login, *ask, "carol"))
     assert "There is no such user of this service" in said(doctor(login, *ask, "root"))
-    with changed(login, "chmod 0500 /home/bob", "chmod 0700 /home/bob"):
+    kept = "/run/mode-of-bob"
+    locked = f"stat -c %a /home/bob > {kept}; chmod 0500 /home/bob"
+    with changed(login, locked, f"chmod $(cat {kept}) /home/bob; rm {kept}"):
         text = said(doctor(login, *ask, "bob"))
     assert "gave no report: nothing reached the home" in text
     assert slurm.queue("bob") == []

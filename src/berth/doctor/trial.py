@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.doctor import commands, versions
-from berth.doctor.model import Finding, NotApplicableError, Status, failure, judged, warning
+from berth.doctor.model import Finding, NotApplicableError, Status, failure, ok, warning
 from berth.helper import policy
 from berth.slurm.answers import client
 from berth.slurm.answers.records import parse_reservations
@@ -63,7 +63,10 @@ def start(site: Site) -> list[Finding]:
     finally:
         _cleared(site, jobs, user)
     tried = [job.node for job in jobs if job.number]
-    return judged(problems, f"a job of {user.pw_name} found all that a session needs on {', '.join(tried)}")
+    if not tried or any(finding.status is not Status.NOT_APPLICABLE for finding in problems):
+        return problems
+    found = f"a job of {user.pw_name} found all that a session needs on {', '.join(tried)}"
+    return [*problems, ok(found)]
 
 
 def _submitted(site: Site, node: str, user: pwd.struct_passwd, layer: Path) -> _Job:
