@@ -7,6 +7,7 @@ The sub-packages have one consumer each, or several that must agree:
 * ``berth.hub``: the service itself, a set of JupyterHub components.
 * ``berth.helper``: the small privileged part beside the hub.
 * ``berth.session``: what runs on the compute node.
+* ``berth.doctor``: what looks whether all of this is well.
 * ``berth.releases``: the catalogue of software releases, and the tool that makes them.
 """
 

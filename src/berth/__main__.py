@@ -18,6 +18,9 @@ class Group(NamedTuple):
 # Imported when they are named: what one needs need not be there for another. A command that needs other
 # packages than its group has an entry of its own.
 GROUPS: Final = {
+    "doctor": Group(
+        "berth.doctor.cli", "look whether the service is well, and say what to do where it is not"
+    ),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),

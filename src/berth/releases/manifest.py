@@ -60,11 +60,16 @@ def finished(prefix: Path) -> bool:
     return (prefix / NAME).is_file()
 
 
+def paths(prefix: Path) -> set[str]:
+    """List every file of a prefix that a manifest names, without reading any."""
+    return set(_files(prefix, prefix))
+
+
 def survey(prefix: Path) -> dict[str, str]:
     """Describe every file of a prefix: mode and sha256, or the target of a link."""
-    paths = sorted(_files(prefix, prefix))
+    found = sorted(paths(prefix))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(paths, pool.map(lambda path: describe(prefix / path), paths), strict=True))
+        return dict(zip(found, pool.map(lambda path: describe(prefix / path), found), strict=True))
 
 
 def describe(path: Path) -> str:
