@@ -18,6 +18,8 @@ class Group(NamedTuple):
 # Imported when they are named: what one needs need not be there for another. A command that needs other
 # packages than its group has an entry of its own.
 GROUPS: Final = {
+    "backup": Group("berth.hub.backup.cli", "make, check and restore backups of the hub"),
+    "database": Group("berth.hub.database.cli", "what is done with the hub's database, as the hub's user"),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
