@@ -128,7 +128,7 @@ def _set_password(url: str, new: str) -> None:
         kept = driver.pgconn.encrypt_password(new.encode(), user.encode()).decode()
         if not re.fullmatch(r"[A-Za-z0-9+/=$:-]+", kept):
             raise copying.DatabaseError("the client library returned no password that the server keeps")
-        writing.execute(text(f"ALTER ROLE CURRENT_USER PASSWORD '{kept.replace(':', chr(92) + ':')}'"))
+        writing.exec_driver_sql(f"ALTER ROLE CURRENT_USER PASSWORD '{kept}'")
 
 
 COMMANDS: Final[dict[str, Callable[[HubSettings], None]]] = {
