@@ -1,4 +1,4 @@
-"""A backup brings back a hub that lost everything, with the sessions that ran and the logins of their users."""
+"""A backup brings back a hub that lost everything, with the sessions that ran and its users' logins."""
 
 from __future__ import annotations
 

@@ -33,8 +33,6 @@ except urllib.error.HTTPError as error:
     status = error.code
 print(json.dumps(status))
 """
-    "curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: token $1\" http://127.0.0.1:8001/api/routes"
-)
 pytestmark = pytest.mark.slow
 
 

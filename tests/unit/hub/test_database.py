@@ -74,14 +74,35 @@ def test_a_copy_holds_everything(hub: HubSettings, tmp_path: Path) -> None:
     assert any(isinstance(value, datetime) for row in before["api_tokens"] for value in row)
 
 
-def test_rows_are_copied_by_their_types_as_into_a_server(hub: HubSettings, tmp_path: Path) -> None:
+def copied(source: str, target: str, *, by_schema: bool) -> None:
+    """Copy row by row, as from and into a server."""
+    with (
+        copying.engine(source) as one,
+        copying.engine(target) as other,
+        one.connect() as reading,
+        other.begin() as writing,
+    ):
+        if by_schema:
+            copying._fill(reading, writing, copying._reflected(reading))
+        else:
+            copying._fill(reading, writing, orm.Base.metadata)
+            copying._stamp(writing)
+
+
+@pytest.mark.parametrize("by_schema", [True, False])
+def test_rows_are_copied_by_their_types(hub: HubSettings, tmp_path: Path, *, by_schema: bool) -> None:
     target = f"sqlite:///{tmp_path / 'target.sqlite'}"
-    with copying.engine(hub.db_url) as one, copying.engine(target) as other:
-        for _ in range(2):  # what was there before is replaced
-            with one.connect() as reading, other.begin() as writing:
-                copying._fill(reading, writing)
+    for _ in range(2):  # what was there before is replaced
+        copied(hub.db_url, target, by_schema=by_schema)
     assert contents(target) == contents(hub.db_url)
     orm.new_session_factory(target)().close()  # JupyterHub takes it as its own, with today's schema
+
+
+def test_an_older_schema_is_copied_as_it_is(hub: HubSettings, tmp_path: Path) -> None:
+    older(hub.sqlite_file)
+    copied(hub.db_url, f"sqlite:///{tmp_path / 'target.sqlite'}", by_schema=True)
+    copying.bring_up_to_date(tmp_path / "target.sqlite")
+    assert len(contents(f"sqlite:///{tmp_path / 'target.sqlite'}")["users"]) == 2
 
 
 def test_what_is_brought_back_is_all_that_is_there_afterwards(hub: HubSettings, tmp_path: Path) -> None:
@@ -99,14 +120,8 @@ def test_what_is_brought_back_is_all_that_is_there_afterwards(hub: HubSettings, 
 def test_tables_of_others_are_not_left_out_quietly(hub: HubSettings, tmp_path: Path) -> None:
     with closing(sqlite3.connect(hub.sqlite_file)) as own:
         own.execute("CREATE TABLE theirs (id INTEGER)")
-    with (
-        copying.engine(hub.db_url) as one,
-        copying.engine(f"sqlite:///{tmp_path / 'target.sqlite'}") as other,
-        one.connect() as reading,
-        other.begin() as writing,
-        pytest.raises(DatabaseError, match="theirs"),
-    ):
-        copying._fill(reading, writing)
+    with pytest.raises(DatabaseError, match="theirs"):
+        copied(hub.db_url, f"sqlite:///{tmp_path / 'target.sqlite'}", by_schema=True)
 
 
 def stamp(path: Path, revision: str) -> None:

@@ -97,12 +97,10 @@ def dump(url: str, target: Path) -> None:
             _copy_file(Path(str(source.url.database)), target)
             return
         with source.connect().execution_options(isolation_level="REPEATABLE READ") as reading:
-            known = revision(reading)
-            check(known, "the database")
-            if known != head():
-                raise DatabaseError("the database has an older schema: `berth database upgrade` first")
+            check(revision(reading), "the database")
             with engine(f"sqlite:///{target}") as made, made.begin() as writing:
-                _fill(reading, writing)
+                # With the schema that it has, which may be an older one.
+                _fill(reading, writing, _reflected(reading))
 
 
 def load(source: Path, url: str) -> None:
@@ -116,7 +114,8 @@ def load(source: Path, url: str) -> None:
                 _copy_file(copied, Path(str(target.url.database)))
                 return
             with engine(f"sqlite:///{copied}") as made, made.connect() as reading, target.begin() as writing:
-                _fill(reading, writing)
+                _fill(reading, writing, orm.Base.metadata)
+                _stamp(writing)
 
 
 def bring_up_to_date(path: Path) -> None:
@@ -141,22 +140,36 @@ def _copy_file(source: Path, target: Path) -> None:
         raise DatabaseError(f"{source.name} cannot be copied to {target.name}: {error}") from error
 
 
-def _fill(reading: Connection, writing: Connection) -> None:
-    tables = orm.Base.metadata.sorted_tables
+def _reflected(reading: Connection) -> MetaData:
+    """Return the tables as they are, with columns of types that every kind of database has."""
+    found = MetaData()
+    found.reflect(reading)
+    for column in (column for table in found.tables.values() for column in table.columns):
+        column.type, column.server_default = column.type.as_generic(), None
+    return found
+
+
+def _fill(reading: Connection, writing: Connection, tables: MetaData) -> None:
     _refuse_strangers(reading)
     # Made anew: those of an older schema would not take the rows. PostgreSQL does it within the transaction.
-    orm.Base.metadata.drop_all(writing)
-    orm.Base.metadata.create_all(writing)
-    for table in tables:
+    tables.drop_all(writing)
+    tables.create_all(writing)
+    for table in tables.sorted_tables:
         rows = reading.execute(select(table)).mappings()
         while some := [dict(row) for row in rows.fetchmany(ROWS_AT_A_TIME)]:
             writing.execute(table.insert(), some)
+
+
+def _stamp(writing: Connection) -> None:
+    """Note the schema of today, and have the numbers of new rows begin after those that were copied."""
     writing.execute(text(f"DROP TABLE IF EXISTS {VERSION_TABLE}"))
     writing.execute(text(f"CREATE TABLE {VERSION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     writing.execute(text(f"INSERT INTO {VERSION_TABLE} VALUES (:head)"), {"head": head()})  # noqa: S608 - ours
-    if writing.dialect.name == "postgresql":
-        for table in tables:
-            _count_on(writing, table)
+    for table in orm.Base.metadata.sorted_tables if writing.dialect.name == "postgresql" else ():
+        if "id" in table.columns:
+            last = writing.scalar(select(func.max(table.columns["id"])))
+            sequence = func.pg_get_serial_sequence(table.name, "id")
+            writing.execute(select(func.setval(sequence, last or 1, last is not None)))
 
 
 def _refuse_strangers(reading: Connection) -> None:
@@ -165,11 +178,3 @@ def _refuse_strangers(reading: Connection) -> None:
         raise DatabaseError(
             f"the database has tables that are not JupyterHub's: {', '.join(sorted(strangers))}"
         )
-
-
-def _count_on(writing: Connection, table: Table) -> None:
-    """Have the numbers of new rows begin after those that were copied."""
-    if "id" in table.columns:
-        last = writing.scalar(select(func.max(table.columns["id"])))
-        sequence = func.pg_get_serial_sequence(table.name, "id")
-        writing.execute(select(func.setval(sequence, last or 1, last is not None)))
