@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
+from berth import __version__
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -69,7 +71,7 @@ def write(directory: Path, database: Path, files: Iterable[Path]) -> Path:
         "format": FORMAT,
         "made_at": round(made_at),
         "host": socket.getfqdn(),
-        "berth": version("berth"),
+        "berth": __version__,
         "jupyterhub": version("jupyterhub"),
         "members": {name: asdict(member) for name, (_, member) in sources.items()},
     }
