@@ -21,6 +21,8 @@ GROUPS: Final = {
     "doctor": Group(
         "berth.doctor.cli", "look whether the service is well, and say what to do where it is not"
     ),
+    "backup": Group("berth.hub.backup.cli", "make, check and restore backups of the hub"),
+    "database": Group("berth.hub.database.cli", "what is done with the hub's database, as the hub's user"),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),

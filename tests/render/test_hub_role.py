@@ -145,6 +145,16 @@ def test_no_secret_stands_in_a_unit_or_a_setting(site: Callable[[str], Site]) ->
         assert not re.search(r"TOKEN *=|password *=", rendered(site(LAB), template), re.IGNORECASE)
 
 
+def test_the_password_of_the_database_stands_in_no_file_that_others_read(site: Callable[[str], Site]) -> None:
+    given = {
+        "hub_database_url": "postgresql+psycopg://berth@db/berth",
+        "hub_database_password": "s3cret-word",
+    }
+    texts = [rendered(site(LAB), template, **given) for template in TEMPLATES]
+    assert [text for text in texts if "s3cret-word" in text] == []
+    assert any("database_url: postgresql+psycopg://berth@db/berth\n" in text for text in texts)
+
+
 def test_the_api_for_the_nodes_is_open_to_the_named_addresses_only(site: Callable[[str], Site]) -> None:
     text = rendered(site(LAB), "hub/nginx.conf", hub_api_allow=["192.0.2.0/24", "2001:db8::/32"])
     server = text[text.index("listen *:8444 ssl;") :]

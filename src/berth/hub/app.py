@@ -17,6 +17,7 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.metrics import RUNNING_SERVERS
 from sqlalchemy.orm import selectinload
 
+from berth.hub.database import connection
 from berth.hub.handlers import HANDLERS
 from berth.hub.session import janitor, state
 from berth.hub.session.launch import CHECK_SECONDS, StartFailed
@@ -41,6 +42,12 @@ class BerthHub(JupyterHub):
     """What all spawners and handlers share; given by `berth.hub.config.apply` before the start."""
     handlers: list[tuple[Any, ...]]
     _tasks: set[asyncio.Task[Any]]
+
+    def init_db(self) -> None:
+        """Connect to the database, and look after the connection where that leads to a server."""
+        super().init_db()
+        if self.service.hub.database_url:
+            connection.guard(self.db)
 
     def init_tornado_settings(self) -> None:
         """Put what spawners and handlers share into the settings they all see."""

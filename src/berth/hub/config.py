@@ -11,6 +11,7 @@ from typing import Any
 from berth.hub import assets, footer, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
+from berth.hub.database import connection
 from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.session.spawner import BerthSpawner
@@ -45,7 +46,9 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
 def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.bind_url = hub.proxy_bind_url
     c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{hub.hub_port}"
-    c.JupyterHub.db_url = f"sqlite:///{hub.state_dir / 'hub.sqlite'}"
+    c.JupyterHub.db_url = hub.db_url
+    if hub.database_url:
+        c.JupyterHub.db_kwargs = connection.OPTIONS
     c.JupyterHub.cookie_secret_file = str(hub.state_dir / "cookie_secret")
     c.JupyterHub.cleanup_servers = False
     c.JupyterHub.cleanup_proxy = False

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from berth.hub.database.url import postgresql
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -60,6 +61,7 @@ Size = Annotated[str, AfterValidator(_size)]
 Duration = Annotated[str, AfterValidator(_duration)]
 Url = Annotated[str, AfterValidator(_url)]
 OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
+DatabaseUrl = Annotated[str, AfterValidator(postgresql)]
 
 
 class SlurmSettings(_Model):
@@ -110,6 +112,8 @@ class HubSettings(_Model):
     """How sessions reach the hub's API: the TLS listener that only compute nodes may open."""
     state_dir: Path = Path("/var/lib/berth-hub")
     """SQLite database and cookie secret."""
+    database_url: DatabaseUrl = ""
+    """PostgreSQL instead of that SQLite database, without a password."""
     helper_socket: Path = Path("/run/berth/helper.sock")
     """Socket of the privileged helper."""
     helper_timeout_seconds: float = Field(default=60.0, ge=1.0)
@@ -122,6 +126,16 @@ class HubSettings(_Model):
     """Months, this one included, of which users see what their sessions used; 0: there is no such page."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
+
+    @property
+    def sqlite_file(self) -> Path:
+        """Where the SQLite database is, if there is one."""
+        return self.state_dir / "hub.sqlite"
+
+    @property
+    def db_url(self) -> str:
+        """The database that is used, as SQLAlchemy names it."""
+        return self.database_url or f"sqlite:///{self.sqlite_file}"
 
 
 class _Field(_Model):

@@ -36,7 +36,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "hub": (
         *(hub.ranges, hub.ports, hub.session_ports, hub.urls, hub.session_url),
-        *(hub.networks, hub.listeners, hub.certificate, hub.shared_directory),
+        *(hub.networks, hub.listeners, hub.certificate, hub.database, hub.shared_directory),
     ),
     "releases": (releases.published, releases.about, releases.addresses, releases.install_host),
     "session": (releases.session, releases.session_install_host),

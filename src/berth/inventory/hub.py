@@ -51,6 +51,7 @@ _TEXTS = {
     "slurm_interactive_partition": ("[A-Za-z0-9_.-]+", "Write letters, digits and . _ -"),
 }
 _FIRST_PORT = 1024
+_DATABASE = re.compile(r"(postgresql\+psycopg://([^:@/]*@)?[^@/]*/[^/?]+(\?.*)?)?")
 
 
 def ranges(view: View) -> Iterator[Mistake]:
@@ -184,6 +185,14 @@ def listeners(view: View) -> Iterator[Mistake]:
             yield view.mistake(
                 (name, number), f"{name}: brackets belong around IPv6 addresses, {entry} is wrong", fix
             )
+
+
+def database(view: View) -> Iterator[Mistake]:
+    """Find a database that is named wrongly, or with its password, which is not repeated."""
+    name = "hub_database_url"
+    if _DATABASE.fullmatch(view.text(name)) is None:
+        fix = "Write postgresql+psycopg://USER@HOST/DATABASE; the password belongs into hub_database_password"
+        yield view.mistake((name,), f"{name} names no PostgreSQL, or a password too", fix)
 
 
 def certificate(view: View) -> Iterator[Mistake]:

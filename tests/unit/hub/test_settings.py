@@ -39,6 +39,15 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
         ({}, {"cores": {"default": 1, "choices": []}}, "cores.choices"),
         ({}, {"interfaces": [{"name": "lab", "title": "Lab", "url": "lab"}]}, "interfaces.0.url"),
         ({}, {"shared_by": 5}, "shared_by"),
+        ({"database_url": "postgresql+psycopg://berth:x@db/berth"}, {}, "the password does not belong here"),
+        (
+            {"database_url": "postgresql+psycopg://berth@db/berth?password=x"},
+            {},
+            "the password does not belong",
+        ),
+        ({"database_url": "mysql://berth@db/berth"}, {}, "/database, or nothing for SQLite"),
+        ({"database_url": "postgresql+psycopg://berth@db"}, {}, "/database, or nothing for SQLite"),
+        ({"database_url": "db.example.org"}, {}, "/database, or nothing for SQLite"),
     ],
 )
 def test_a_wrong_value_is_named(
