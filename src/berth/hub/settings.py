@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -118,6 +118,8 @@ class HubSettings(_Model):
     """Users with JupyterHub's admin page."""
     history_days: int = Field(default=30, ge=0, le=3650)
     """Days that a user's past sessions are kept; 0: none are."""
+    log_format: Literal["text", "json"] = "text"
+    """How lines for the journal are written (see `berth.journal`)."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

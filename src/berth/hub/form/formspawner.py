@@ -8,7 +8,7 @@ from batchspawner import SlurmSpawner
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
 
-from berth.hub.form import options
+from berth.hub.form import options, refusals
 from berth.hub.form import page as form
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import ENGLISH, say
@@ -118,6 +118,7 @@ class FormSpawner(SlurmSpawner):
         try:
             offer.validate(raw)
         except options.OptionsError as error:
+            refusals.note(self.user.name, error)
             raise BadOptions(error) from error
         return offer.clean(raw)[0]
 

@@ -1,0 +1,66 @@
+"""The token with which Prometheus reads `/hub/metrics`, and which is good for nothing else.
+
+systemd hands it to the hub as a credential, from a file that only root can read: it is in no environment,
+and JupyterHub's database has its hash.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from jupyterhub import orm
+
+from berth.hub.settings import SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+SERVICE: Final = "prometheus"
+"""Whose token it is, in JupyterHub's terms."""
+CREDENTIAL: Final = "metrics-token"
+"""The credential's name in the unit."""
+MIN_LENGTH: Final = 32
+
+
+def read() -> str | None:
+    """Return the token; None where the unit has none: then nobody but an admin reads the metrics.
+
+    Raises SettingsError for one that is too short to be a secret.
+    """
+    directory = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(directory) / CREDENTIAL if directory else None
+    if path is None or not path.exists():
+        return None
+    token = path.read_text(encoding="ascii").strip()
+    if len(token) < MIN_LENGTH or not token.isprintable() or " " in token:
+        raise SettingsError(f"the token for metrics needs at least {MIN_LENGTH} letters and digits")
+    return token
+
+
+def set_service(c: Any, token: str | None) -> None:  # noqa: ANN401 - traitlets' configuration object
+    """Have JupyterHub know the token, with the one right that it has."""
+    c.JupyterHub.authenticate_prometheus = True
+    if token is None:
+        return
+    c.JupyterHub.services = [{"name": SERVICE, "api_token": token}]
+    c.JupyterHub.load_roles = [
+        {
+            "name": SERVICE,
+            "description": "Read the hub's metrics",
+            "scopes": ["read:metrics"],
+            "services": [SERVICE],
+        }
+    ]
+
+
+def revoke_others(session: Session, token: str | None) -> None:
+    """Revoke the tokens that an earlier start of the hub made valid; JupyterHub would keep them."""
+    service = orm.Service.find(session, SERVICE)
+    if service is None:
+        return
+    for known in list(service.api_tokens):
+        if token is None or not known.match(token):
+            session.delete(known)
+    session.commit()
