@@ -1,6 +1,6 @@
 """One line for each event, made of fields, for the journal of hub and helper and for the logs of sessions.
 
-`event` logs one with any logger. `Formatter` writes all records alike, those of JupyterHub and tornado too: as
+`event` logs one with any logger. `Formatter` writes all records alike, JupyterHub's and tornado's too: as
 `key=value` words or as a JSON object. Nothing here knows what is secret: whoever logs an event decides that.
 """
 
@@ -58,6 +58,10 @@ def _word(value: object) -> str:
     return _visible(json.dumps(plain, ensure_ascii=False))
 
 
+def _object(fields: Mapping[str, Any]) -> str:
+    return _visible(json.dumps(fields, ensure_ascii=False, default=str))
+
+
 def _visible(line: str) -> str:
     """Return a JSON text in which nothing is invisible: no second line, no direction of writing."""
     return "".join(item if item.isprintable() else json.dumps(item)[1:-1] for item in line)
@@ -69,7 +73,7 @@ class Formatter(logging.Formatter):
     def __init__(self, style: str = TEXT) -> None:
         """Choose one of `FORMATS`."""
         super().__init__()
-        self._style = style
+        self._json = style == JSON
         self._journal = "JOURNAL_STREAM" in os.environ  # systemd sets it; the journal knows the time itself
 
     def format(self, record: logging.LogRecord) -> str:
@@ -80,10 +84,7 @@ class Formatter(logging.Formatter):
             fields["traceback"] = self.formatException(record.exc_info)
         if not self._journal:
             fields = {"time": self.formatTime(record), **fields}
-        if self._style == JSON:
-            line = _visible(json.dumps(fields, ensure_ascii=False, default=str))
-        else:
-            line = text(fields)
+        line = _object(fields) if self._json else text(fields)
         return f"<{_priority(record.levelno)}>{line}" if self._journal else line
 
 

@@ -1,8 +1,9 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
 It asks for everybody at once, parses the documents outside the hub's event loop, and hands over what each
-answer changed. Run as `python -I -m berth.hub.collector.process PARTITION BIN_DIR INTERVAL TIMEOUT LOG_FORMAT`, with
-`Watch` objects on standard input and `Update` objects on standard output (see `berth.hub.collector.pipe`).
+answer changed. Run as `python -I -m berth.hub.collector.process` with PARTITION BIN_DIR INTERVAL TIMEOUT and
+LOG_FORMAT, `Watch` objects on standard input and `Update` objects on standard output (see
+`berth.hub.collector.pipe`).
 """
 
 from __future__ import annotations

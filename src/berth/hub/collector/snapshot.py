@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from berth.slurm.answers.jobs import FORGOTTEN, Job
 from berth.slurm.free import queueing, shapes
 from berth.slurm.free.openings import Openings
-from berth.slurm.free.totals import GpuTotal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from berth.slurm.answers.records import Association, Controller, Node, Partition, Qos, Reservation
     from berth.slurm.free.shapes import Shape
+    from berth.slurm.free.totals import GpuTotal
 
 
 @dataclass(frozen=True)

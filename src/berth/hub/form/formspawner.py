@@ -118,9 +118,13 @@ class FormSpawner(SlurmSpawner):
         try:
             offer.validate(raw)
         except options.OptionsError as error:
-            refusals.note(self.user.name, error)
-            raise BadOptions(error) from error
+            raise self.refused(error) from error
         return offer.clean(raw)[0]
+
+    def refused(self, error: options.OptionsError) -> BadOptions:
+        """Note a refusal, and return what to raise."""
+        refusals.note(self.user.name, error)
+        return BadOptions(error)
 
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
         """Refuse to start from a link: a link only fills the form."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "berth"
 PHASES: Final = ("submit", "queue", "boot", "ready")
-"""Of a start: until Slurm has the job, until it runs, until the session reports, until the hub has reached it."""
+"""Of a start: until Slurm has the job, it runs, the session reports, and the hub has reached it."""
 KINDS: Final = {part: part.removesuffix("_part") for part in PARTS}
 """What a question to Slurm is about, by the part of the snapshot that it answers."""
 OTHER: Final = "other"
@@ -27,7 +27,7 @@ OTHER: Final = "other"
 _START_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400)
 _QUERY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
-disable_created_metrics()  # a series more for each of them, with the time at which the hub began to count
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each of them, with the time at which the hub began to count
 
 START_PHASE: Final = Histogram(
     "start_phase_seconds",

@@ -15,11 +15,10 @@ from sqlalchemy import inspect
 from traitlets import TraitError
 
 from berth.helper.client import Verdict
-from berth.hub.form import options, refusals
-from berth.hub.form.formspawner import BadOptions
+from berth.hub.form import options
 from berth.hub.service import Followed
-from berth.hub.session.history import PastSession
 from berth.hub.session import story
+from berth.hub.session.history import PastSession
 from berth.hub.session.launch import CHECK_SECONDS, Launch, NeverQueued, StartFailed
 from berth.hub.session.state import STOPPING, SessionRecord
 from berth.hub.session.tellingspawner import TellingSpawner
@@ -129,8 +128,7 @@ class BerthSpawner(TellingSpawner):
         try:
             chosen = offer.validate(self.user_options)
         except options.OptionsError as error:
-            refusals.note(self.user.name, error)
-            raise BadOptions(error) from error
+            raise self.refused(error) from error
         now = time.time()
         self.service.history.start(self.owner, now)
         token = orm.APIToken.find(self._session, self.api_token)
@@ -222,8 +220,6 @@ class BerthSpawner(TellingSpawner):
             return
         record.phase = STOPPING
         self._save()
-        launch = self._launch(record)
-        launch.tell("stopping")
         if self._submission is not None:
             # Bounded by the helper client's own limit; letting go earlier could mix two starts.
             await asyncio.wait({self._submission})
@@ -231,11 +227,11 @@ class BerthSpawner(TellingSpawner):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
-        answer = await launch.cancel()
+        answer = await self._launch(record).cancel()
         deadline = time.monotonic() + STOP_SECONDS
         while not now and time.monotonic() < deadline:
             if answer.verdict in {Verdict.UNKNOWN, Verdict.UNAVAILABLE}:
-                answer = await launch.cancel()
+                answer = await self._launch(record).cancel()
             job = self._job()
             if job is not None and job.ended:
                 return

@@ -7,6 +7,7 @@ the helper's line and in the session's own log: one word finds them all.
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from berth import journal
@@ -71,7 +72,7 @@ def phases(record: SessionRecord, job: Job | None, now: float) -> dict[str, floa
         return {}
     running = min(max(float(job.start_time), submitted), reported)  # Slurm's clock has whole seconds only
     moments = (record.requested_at, submitted, running, reported, now)
-    lasted = (max(0.0, later - sooner) for sooner, later in zip(moments, moments[1:], strict=False))
+    lasted = (max(0.0, later - sooner) for sooner, later in pairwise(moments))
     return dict(zip(figures.PHASES, lasted, strict=True))
 
 

@@ -30,7 +30,7 @@ class Localized:
 
 
 def localize(handlers: Iterable[tuple[Any, ...]], *besides: type) -> list[tuple[Any, ...]]:
-    """Return the same URL table with `Localized`, and what is to be besides it, mixed into the hub's handlers."""
+    """Return the same URL table with `Localized` and others mixed into the hub's own handlers."""
     return [
         (pattern, _mixed(cls, *besides), *rest)
         if isinstance(cls, type) and issubclass(cls, BaseHandler)
