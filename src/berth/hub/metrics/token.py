@@ -44,6 +44,8 @@ def set_service(c: Any, token: str | None) -> None:  # noqa: ANN401 - traitlets'
     c.JupyterHub.authenticate_prometheus = True
     if token is None:
         return
+    # It is as long as one that JupyterHub makes itself: no need to be slow to guess, at every scrape.
+    c.JupyterHub.trust_user_provided_tokens = True
     c.JupyterHub.services = [{"name": SERVICE, "api_token": token}]
     c.JupyterHub.load_roles = [
         {
