@@ -175,7 +175,9 @@ def test_metrics_are_open_to_the_named_addresses_only(site: Callable[[str], Site
     assert "allow" not in nobody[: nobody.index("listen *:8444")]
 
 
-def test_the_token_for_metrics_is_read_from_root_s_file_and_stands_nowhere(site: Callable[[str], Site]) -> None:
+def test_the_token_for_metrics_is_read_from_root_s_file_and_stands_nowhere(
+    site: Callable[[str], Site],
+) -> None:
     secret = "0123456789abcdef" * 2
     for template in TEMPLATES:
         assert secret not in rendered(site(LAB), template, hub_metrics_token=secret)

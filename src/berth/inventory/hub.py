@@ -164,9 +164,7 @@ def _networks(view: View, name: str, who: str) -> Iterator[Mistake]:
             yield view.mistake(path, f"{name}: {entry!r} is neither an address nor a network", fix)
             continue
         if network.prefixlen == 0:
-            yield view.mistake(
-                path, f"{name}: {entry} is everybody", f"Write the network of {who} alone"
-            )
+            yield view.mistake(path, f"{name}: {entry} is everybody", f"Write the network of {who} alone")
         elif str(network.network_address) not in entry.lower() and "/" in entry and network.version == 4:  # noqa: PLR2004
             yield view.mistake(path, f"{name}: {entry} is an address inside a network", f"Write {network}")
 

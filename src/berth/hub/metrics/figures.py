@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Histogram, disable_created_metrics
 
+from berth.helper.answers import PasswordVerdict
 from berth.hub.collector.snapshot import PARTS
 from berth.hub.texts.labels import LABELS
 
@@ -71,6 +72,8 @@ for _phase in PHASES:
 for _kind in KINDS.values():
     QUERY.labels(_kind)
     QUERY_FAILURES.labels(_kind)
+for _verdict in set(PasswordVerdict) - {PasswordVerdict.OK}:
+    LOGINS_REFUSED.labels(_verdict)
 for _field in (*LABELS, OTHER):
     REFUSED.labels(_field)
 for _cause in (
