@@ -75,8 +75,8 @@ class Prometheus:
         until(self._ready, "a Prometheus that is ready", 60)
 
     def _ready(self) -> bool:
-        said = self.login.attempt("curl", "-sf", f"http://127.0.0.1:{PORT}/-/ready")
-        return bool(said.rc == 0)
+        ready = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{PORT}/-/ready')"
+        return bool(self.login.attempt("python3", "-c", ready).rc == 0)
 
     def stop(self) -> None:
         """End it, if it runs, and take away what it left."""

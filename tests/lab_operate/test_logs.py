@@ -165,7 +165,7 @@ def test_no_log_listing_or_record_holds_a_secret(
         "the session's token": environment["JUPYTERHUB_API_TOKEN"],
         "an API token": token,
         "the password of alice": lab().passwords()["alice"],
-        "the token for metrics": login.run("cat", "/etc/berth/metrics.token"),
+        "the token for metrics": login.run("cat", "/etc/berth/metrics.env").partition("=")[2],
         "the proxy's secret": login.run("cat", "/etc/berth/proxy.env").partition("=")[2],
     }
     assert min(map(len, known.values())) >= SECRET_LENGTH, known.keys()

@@ -182,7 +182,7 @@ def test_the_token_for_metrics_is_read_from_root_s_file_and_stands_nowhere(
     for template in TEMPLATES:
         assert secret not in rendered(site(LAB), template, hub_metrics_token=secret)
     unit = rendered(site(LAB), "hub/berth-hub.service")
-    assert "LoadCredential=metrics-token:/etc/berth/metrics.token\n" in unit
+    assert "EnvironmentFile=/etc/berth/metrics.env\n" in unit
 
 
 @pytest.mark.parametrize("style", ["text", "json"])

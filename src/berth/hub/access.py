@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _QUIET: Final = (StaticFileHandler, HealthCheckHandler)
 """Handlers whose successes nobody needs to read."""
-_TYPED_NAME: Final = "Failed login"
-"""How JupyterHub begins a line with what was typed as a user's name, which may be a password."""
+_TELLING: Final = ("Failed login", "Setting new xsrf cookie")
+"""How JupyterHub begins lines with what was typed as a name, which may be a password, and with cookies."""
 _SECRET: Final = re.compile(r"(/api/authorizations/[^/]+/).*")
 """Paths that end in a token or a cookie."""
 
@@ -95,6 +95,6 @@ class Told:
             handler.log.warning(Event("request-failed", {"status": error.status_code, **fields, "msg": said}))
 
 
-def without_typed_names(record: logging.LogRecord) -> bool:
+def without_secrets(record: logging.LogRecord) -> bool:
     """Tell whether a record may be logged: for a filter of handlers."""
-    return not str(record.msg).startswith(_TYPED_NAME)
+    return not str(record.msg).startswith(_TELLING)

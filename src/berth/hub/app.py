@@ -51,7 +51,7 @@ class BerthHub(JupyterHub):
         super().init_logging()
         for handler in self.log.handlers:
             handler.setFormatter(journal.Formatter(self.service.hub.log_format))
-            handler.addFilter(access.without_typed_names)
+            handler.addFilter(access.without_secrets)
         ours = logging.getLogger("berth")
         ours.parent = self.log
         ours.setLevel(self.log_level)
@@ -59,7 +59,7 @@ class BerthHub(JupyterHub):
     async def init_api_tokens(self) -> None:
         """Make the token for Prometheus valid, and no earlier one."""
         await super().init_api_tokens()
-        token.revoke_others(self.db, token.read())
+        token.revoke_others(self.db, self.services)
 
     def init_tornado_settings(self) -> None:
         """Put what spawners and handlers share into the settings they all see."""

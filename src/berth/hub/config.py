@@ -26,7 +26,7 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     hub, form = settings.load(Path(directory))
     BerthHub.instance().service = Service(hub, form)
     _set_application(c, hub)
-    token.set_service(c, token.read())
+    token.set_service(c, token.take())
     c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {"links": partial(footer.links, form.links)}
     c.JupyterHub.authenticator_class = HelperAuthenticator
     # The helper decides who may log in (group and lowest uid), so the hub does not decide again.

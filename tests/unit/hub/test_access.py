@@ -191,6 +191,7 @@ def test_all_of_the_hub_s_lines_are_written_alike(app: BerthHub, capsys: pytest.
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(sys.stderr)
     app.log.warning("Failed login for %r", SECRET)
+    app.log.info("Setting new xsrf cookie for %r", SECRET)  # as JupyterHub does, with the session's id
     app.log.warning("JupyterHub says\nthis")
     journal.event(logging.getLogger("berth.session"), "ready", user="alice")
     said = capsys.readouterr().err.splitlines()

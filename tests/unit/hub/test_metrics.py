@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from dataclasses import replace
@@ -239,28 +240,25 @@ def test_answers_are_timed_by_kind_and_failures_counted() -> None:
 # --- the token ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    return tmp_path / token.CREDENTIAL
-
-
-def test_the_token_is_read_from_the_unit_s_credential(credential: Path) -> None:
-    assert token.read() is None
-    credential.write_text(f"{TOKEN}\n", encoding="ascii")
-    assert token.read() == TOKEN
+def test_the_token_is_taken_from_the_environment_which_children_inherit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(token.VARIABLE, TOKEN)
     config = Config()
-    token.set_service(config, token.read())
+    token.set_service(config, token.take())
+    assert token.VARIABLE not in os.environ
+    (service,) = config.JupyterHub.services
+    assert service["api_token"] == TOKEN
     (role,) = config.JupyterHub.load_roles
     assert (role["scopes"], role["services"]) == (["read:metrics"], [token.SERVICE])
     assert config.JupyterHub.authenticate_prometheus is True
 
 
 @pytest.mark.parametrize("weak", ["", "short", "x" * 31, "0123456789abcdef 0123456789abcdef"])
-def test_a_token_that_is_no_secret_stops_the_start(credential: Path, weak: str) -> None:
-    credential.write_text(weak, encoding="ascii")
+def test_a_token_that_is_no_secret_stops_the_start(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
+    monkeypatch.setenv(token.VARIABLE, weak)
     with pytest.raises(SettingsError, match="at least 32"):
-        token.read()
+        token.take()
 
 
 def test_without_a_token_there_is_no_service_and_metrics_are_not_open() -> None:
@@ -278,7 +276,8 @@ def test_an_earlier_token_is_revoked_and_nobody_else_s(stage: Stage, wanted: str
     for secret in (TOKEN, "f" * 64):
         service.new_api_token(secret, generated=True)
     others = stage.user.new_api_token(note="my own")
-    token.revoke_others(stage.database, wanted)
+    services = [{"name": token.SERVICE, "api_token": wanted}] if wanted else []
+    token.revoke_others(stage.database, services)
     assert len(service.api_tokens) == left
     assert all(item.match(TOKEN) for item in service.api_tokens)
     assert orm.APIToken.find(stage.database, others) is not None

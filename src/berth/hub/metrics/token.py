@@ -1,13 +1,12 @@
 """The token with which Prometheus reads `/hub/metrics`, and which is good for nothing else.
 
-systemd hands it to the hub as a credential, from a file that only root can read: it is in no environment,
-and JupyterHub's database has its hash.
+systemd reads it as root from a file that nobody else can read, and hands it to the hub, as it does the secret
+that hub and proxy share. JupyterHub's database has its hash.
 """
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub import orm
@@ -19,21 +18,20 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "prometheus"
 """Whose token it is, in JupyterHub's terms."""
-CREDENTIAL: Final = "metrics-token"
-"""The credential's name in the unit."""
+VARIABLE: Final = "BERTH_METRICS_TOKEN"
+"""Where it stands in the hub's environment at its start, and only then."""
 MIN_LENGTH: Final = 32
 
 
-def read() -> str | None:
-    """Return the token; None where the unit has none: then nobody but an admin reads the metrics.
+def take() -> str | None:
+    """Take the token out of the environment, which programs that the hub starts would inherit.
 
-    Raises SettingsError for one that is too short to be a secret.
+    None where there is none: then nobody but an admin reads the metrics. Raises SettingsError for one that is
+    too short to be a secret.
     """
-    directory = os.environ.get("CREDENTIALS_DIRECTORY")
-    path = Path(directory) / CREDENTIAL if directory else None
-    if path is None or not path.exists():
+    token = os.environ.pop(VARIABLE, None)
+    if token is None:
         return None
-    token = path.read_text(encoding="ascii").strip()
     if len(token) < MIN_LENGTH or not token.isprintable() or " " in token:
         raise SettingsError(f"the token for metrics needs at least {MIN_LENGTH} letters and digits")
     return token
@@ -57,8 +55,9 @@ def set_service(c: Any, token: str | None) -> None:  # noqa: ANN401 - traitlets'
     ]
 
 
-def revoke_others(session: Session, token: str | None) -> None:
+def revoke_others(session: Session, services: list[dict[str, Any]]) -> None:
     """Revoke the tokens that an earlier start of the hub made valid; JupyterHub would keep them."""
+    token = next((item["api_token"] for item in services if item["name"] == SERVICE), None)
     service = orm.Service.find(session, SERVICE)
     if service is None:
         return
