@@ -36,7 +36,8 @@ class Prometheus:
         """Fetch the package from the machine's own sources; nothing is installed."""
         login.shell(
             f"rm -rf {PLACE} && mkdir -p {PLACE}/data && cd {PLACE} && chmod 700 . && "
-            "apt-get update -qq && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm *.deb"
+            "apt-get update -qq && apt-get download -qq prometheus promtool && "
+            "for package in *.deb; do dpkg -x $package .; done && rm *.deb"
         )
         return cls(login)
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import time
 from typing import TYPE_CHECKING
 
+import pytest
+
+from tests.lab.hub import HUB_SECONDS, hub_answers
 from tests.lab.machines import LOGIN, NODES, Machine, lab
 from tests.lab.notebook import Kernel
 from tests.lab.sessions import ended, running, started
@@ -122,6 +126,42 @@ def test_refusals_are_told_with_who_and_what(login: Machine, alice: Visitor, con
     )
     assert "event=login-refused" in warnings
     assert "event=login " not in warnings
+
+
+def test_with_json_every_line_of_hub_and_helper_is_an_object(
+    login: Machine, json_lines: str, context: ssl.SSLContext
+) -> None:
+    with Visitor("alice", context) as newcomer:
+        assert newcomer.log_in().status_code == 200
+        newcomer.http.get("/hub/nowhere")
+    written = ("--output=cat", "_TRANSPORT=stdout", "--unit=berth-hub", "--unit=berth-helper@*")
+    said = login.run("journalctl", "--no-pager", f"--since={json_lines}", *written)
+    lines = [json.loads(line) for line in said.splitlines()]
+    found = {line["event"]: line for line in lines if "event" in line}
+    assert found["login"]["user"] == found["helper"]["user"] == "alice"
+    assert found["request"]["status"] in range(200, 600)
+    assert any("JupyterHub is now running" in line.get("msg", "") for line in lines)
+
+
+@pytest.fixture
+def json_lines(login: Machine, alice: Visitor) -> Iterator[str]:
+    """Have hub and helper write JSON, as `hub_log_format: json` has them; since when."""
+    files = ("/etc/berth/hub.yml", "/etc/berth/helper.json")
+    for name in files:
+        login.shell(
+            f"cp -p {name} {name}.before && sed -i '/log_format/s/text/json/' {name} && grep json {name}"
+        )
+    try:
+        login.run("systemctl", "stop", "berth-hub")
+        since = moment(login)
+        login.run("systemctl", "start", "berth-hub")
+        until(lambda: hub_answers(alice), "a hub that writes JSON", HUB_SECONDS)
+        yield since
+    finally:
+        for name in files:
+            login.run("mv", f"{name}.before", name)
+        login.run("systemctl", "restart", "berth-hub")
+        until(lambda: hub_answers(alice), "a hub as it was", HUB_SECONDS)
 
 
 def test_no_log_listing_or_record_holds_a_secret(
