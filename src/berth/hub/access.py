@@ -6,6 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from jupyterhub.handlers.metrics import MetricsHandler
 from jupyterhub.handlers.pages import HealthCheckHandler
 from jupyterhub.metrics import prometheus_log_method
 from tornado.log import access_log
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from jupyterhub.user import User
 
-_QUIET: Final = (StaticFileHandler, HealthCheckHandler)
+_QUIET: Final = (StaticFileHandler, HealthCheckHandler, MetricsHandler)
 """Handlers whose successes nobody needs to read."""
 _TELLING: Final = ("Failed login", "Setting new xsrf cookie")
 """How JupyterHub begins lines with what was typed as a name, which may be a password, and with cookies."""

@@ -54,7 +54,9 @@ class HubState(Collector):
         family = GaugeMetricFamily(
             f"{PREFIX}_sessions", "Sessions by their state", labels=["state", "release", "interface"]
         )
-        releases = [item.name for item in self._service.installed_last()]
+        releases = [item.name for item in self._service.installed_last()] or [
+            ""
+        ]  # sums shall be 0, not absent
         interfaces = [item.name for item in self._service.form.interfaces]
         found = Counter(dict.fromkeys(product(STATES, releases, interfaces), 0))
         for item in list(self._service.followed.values()):
