@@ -29,6 +29,7 @@ TEMPLATES = (
     "hub/helper.json",
     "hub/hub.yml",
     "hub/nginx.conf",
+    "hub/prometheus.yml",
     "spawner_form/form.yml",
 )
 UNITS = [name for name in TEMPLATES if name.endswith(".service")]
@@ -163,8 +164,50 @@ def test_the_api_for_the_nodes_is_open_to_the_named_addresses_only(site: Callabl
     assert set(re.findall(r"location (\S+) \{ (\S+)", server)) == {
         ("/", "return"),
         ("/hub/api/", "proxy_pass"),
+        ("/hub/api/metrics", "return"),
     }
-    assert "allow" not in text[: text.index("listen *:8444")]
+
+
+def test_metrics_are_open_to_the_named_addresses_only(site: Callable[[str], Site]) -> None:
+    text = rendered(site(LAB), "hub/nginx.conf", hub_metrics_allow=["192.0.2.7", "2001:db8::/32"])
+    public = text[text.index("listen *:443") : text.index("listen *:8444")]
+    rules = re.findall(r"\b(allow|deny) ([^;]+);", public)
+    assert rules == [("allow", "192.0.2.7"), ("allow", "2001:db8::/32"), ("deny", "all")]
+    places = re.findall(r"location ~ (\S+) \{ (allow|proxy_pass|deny)", public)
+    (closed, _), (hub, how) = places  # nginx takes the first that fits
+    assert how == "proxy_pass"
+    for path in ("/hub/metrics", "/hub/metrics/", "/hub/api/metrics"):
+        assert re.search(closed, path)
+        assert re.search(hub, path)
+    assert not re.search(closed, "/hub/home")
+    nobody = rendered(site(LAB), "hub/nginx.conf", hub_metrics_allow=[])
+    assert "metrics/?$ { deny all; proxy_pass" in nobody
+    assert "allow" not in nobody[: nobody.index("listen *:8444")]
+
+
+def test_the_token_for_metrics_is_read_from_root_s_file_and_stands_nowhere(
+    site: Callable[[str], Site],
+) -> None:
+    secret = "0123456789abcdef" * 2
+    for template in TEMPLATES:
+        assert secret not in rendered(site(LAB), template, hub_metrics_token=secret)
+    unit = rendered(site(LAB), "hub/berth-hub.service")
+    assert "EnvironmentFile=/etc/berth/metrics.env\n" in unit
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_hub_and_helper_write_their_lines_alike(site: Callable[[str], Site], style: str) -> None:
+    place = site(LAB)
+    assert json.loads(rendered(place, "hub/helper.json", hub_log_format=style))["log_format"] == style
+    assert yaml.safe_load(rendered(place, "hub/hub.yml", hub_log_format=style))["log_format"] == style
+
+
+def test_the_example_for_prometheus_names_the_hub_and_its_token(site: Callable[[str], Site]) -> None:
+    (job,) = yaml.safe_load(rendered(site(EXAMPLE), "hub/prometheus.yml"))["scrape_configs"]
+    assert job["static_configs"] == [{"targets": ["jupyter.example.org"]}]
+    assert "tls_config" not in job
+    (own,) = yaml.safe_load(rendered(site(LAB), "hub/prometheus.yml"))["scrape_configs"]
+    assert own["tls_config"] == {"ca_file": "/etc/prometheus/berth-ca.crt"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pwd
 import socket
@@ -11,7 +12,9 @@ import threading
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
+from berth import journal
 from berth.helper import passwords, policy, slurm
 from berth.helper.protocol import (
     MAX_BYTES,
@@ -32,6 +35,9 @@ READ_SECONDS = 10.0
 SPARE_SECONDS = 10.0
 """What a whole request may take beyond the limit of Slurm's command; then it is answered "unknown"."""
 
+_JOB_PREFIX = "berth-"
+_LOG = logging.getLogger("berth.helper")
+
 
 def perform(request: Request, settings: Settings) -> Answer:
     """Do what a valid request asks for, on behalf of a user for whom it may be done."""
@@ -47,9 +53,9 @@ def perform(request: Request, settings: Settings) -> Answer:
             return slurm.estimate(user, request, settings)
 
 
-def answer(connection: socket.socket, settings: Settings) -> tuple[str, Answer]:
+def answer(connection: socket.socket, settings: Settings) -> tuple[dict[str, Any], Answer]:
     """Read one request and give what to log of it and what to answer. Nothing that it holds raises."""
-    title = "verb=none"
+    title: dict[str, Any] = {"verb": "none"}
     try:
         document = _read(connection)
         policy.check_peer(connection, settings)
@@ -63,7 +69,8 @@ def answer(connection: socket.socket, settings: Settings) -> tuple[str, Answer]:
     except Exception as error:  # noqa: BLE001 (the peer gets one document, whatever happens)
         # An exception's text may hold what was asked; its type and place do not.
         place = "".join(traceback.format_tb(error.__traceback__))
-        _log(f"{title} failed with {type(error).__name__}\n{place}")
+        fields = {**title, "msg": f"failed with {type(error).__name__}", "traceback": place}
+        _LOG.error(journal.Event("helper-failed", fields))
         return title, failure("unknown", "The helper failed; its journal says where.")
 
 
@@ -83,7 +90,7 @@ def _read(connection: socket.socket) -> bytes:
     raise BadRequestError(f"The request is larger than {MAX_BYTES} bytes.")
 
 
-def _title(request: Request) -> str:
+def _title(request: Request) -> dict[str, Any]:
     """Name a request for the log. A name that nobody has may be a mistyped password: it is not logged."""
     name = request.user
     try:
@@ -91,7 +98,13 @@ def _title(request: Request) -> str:
     except KeyError:
         name = "(unknown)"
     verb = "check-password" if isinstance(request, CheckPassword) else type(request).__name__.lower()
-    return f"verb={verb} user={name}"
+    title: dict[str, Any] = {"verb": verb, "user": name}
+    match request:
+        case Submit():
+            title["session"] = request.job_name.removeprefix(_JOB_PREFIX)
+        case Cancel():
+            title["job_id"] = request.job_id
+    return title
 
 
 def serve(connection: socket.socket, settings: Settings) -> None:
@@ -101,7 +114,7 @@ def serve(connection: socket.socket, settings: Settings) -> None:
 
     def give_up() -> None:
         if answered.acquire(blocking=False):
-            _log("the deadline passed")
+            _LOG.error("the deadline passed")
             _send(connection, failure("unknown", "The helper did not finish in time."))
             os._exit(1)  # the other thread may be stuck in a library; systemd ends what is left
 
@@ -113,8 +126,8 @@ def serve(connection: socket.socket, settings: Settings) -> None:
         deadline.join()
     deadline.cancel()
     _send(connection, result)
-    outcome = " ".join(f"{key}={json.dumps(value)}" for key, value in result.items())
-    _log(f"{title} {outcome} seconds={time.monotonic() - started:.2f}")
+    outcome = {"msg" if key == "message" else key: value for key, value in result.items()}
+    journal.event(_LOG, "helper", **title, **outcome, seconds=time.monotonic() - started)
 
 
 def _send(connection: socket.socket, result: Answer) -> None:
@@ -122,12 +135,7 @@ def _send(connection: socket.socket, result: Answer) -> None:
         connection.settimeout(READ_SECONDS)
         connection.sendall(json.dumps(result).encode())
     except OSError as error:
-        _log(f"the answer could not be sent: {error.strerror}")
-
-
-def _log(line: str) -> None:
-    sys.stderr.write(f"berth-helper: {line}\n")
-    sys.stderr.flush()
+        _LOG.warning("the answer could not be sent: %s", error.strerror)
 
 
 def main(arguments: list[str]) -> int:
@@ -135,8 +143,11 @@ def main(arguments: list[str]) -> int:
     try:
         settings = load(Path(arguments[0]) if arguments else DEFAULT_PATH)
     except SettingsError as error:
-        _log(str(error))  # ending before the request is read tells the client that nothing was done
+        journal.configure("berth.helper", journal.TEXT).error(
+            "%s", error
+        )  # ending before the request is read tells the client that nothing was done
         return 1
+    journal.configure("berth.helper", settings.log_format)
     os.dup2(2, 1)  # standard output is the connection too: nothing may be printed into the answer
     with socket.socket(fileno=0) as connection:
         serve(connection, settings)

@@ -6,6 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+from berth.journal import FORMATS
+
 DEFAULT_PATH = Path("/etc/berth/helper.json")
 
 
@@ -37,6 +39,8 @@ class Settings:
     submit_timeout_seconds: int
     """How long one of Slurm's commands may take; more than Slurm's own MessageTimeout."""
     pam_service: str
+    log_format: str
+    """How lines for the journal are written (see `berth.journal`)."""
 
 
 def load(path: Path) -> Settings:
@@ -59,4 +63,6 @@ def _fits(name: str, kind: str, value: object) -> bool:
         return type(value) is int and value > 0
     if kind == "str | None" and (value is None or value == ""):
         return True
+    if name == "log_format":
+        return value in FORMATS
     return isinstance(value, str) and (value.startswith("/") if name.endswith("_dir") else value != "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,12 @@ from jupyterhub.app import JupyterHub
 from jupyterhub.metrics import RUNNING_SERVERS
 from sqlalchemy.orm import selectinload
 
+from berth import journal
+from berth.hub import access
 from berth.hub.database import connection
 from berth.hub.handlers import HANDLERS
+from berth.hub.metrics import state as metrics
+from berth.hub.metrics import token
 from berth.hub.session import janitor, state
 from berth.hub.session.launch import CHECK_SECONDS, StartFailed
 from berth.hub.texts.localized import localize
@@ -49,17 +54,33 @@ class BerthHub(JupyterHub):
         if self.service.hub.database_url:
             connection.guard(self.db)
 
+    def init_logging(self) -> None:
+        """Have every line of the hub written alike, those of JupyterHub, tornado and Berth."""
+        super().init_logging()
+        for handler in self.log.handlers:
+            handler.setFormatter(journal.Formatter(self.service.hub.log_format))
+            handler.addFilter(access.without_secrets)
+        ours = logging.getLogger("berth")
+        ours.parent = self.log
+        ours.setLevel(self.log_level)
+
+    async def init_api_tokens(self) -> None:
+        """Make the token for Prometheus valid, and no earlier one."""
+        await super().init_api_tokens()
+        token.revoke_others(self.db, self.services)
+
     def init_tornado_settings(self) -> None:
         """Put what spawners and handlers share into the settings they all see."""
         super().init_tornado_settings()
         self._tasks = set()
         self.tornado_settings["berth"] = self.service
+        metrics.expose(self.service)
 
     def init_handlers(self) -> None:
         """Put our own URLs before JupyterHub's, the last of which answers 404 to everything."""
         super().init_handlers()
         self.handlers[0:0] = self.add_url_prefix(self.hub_prefix, HANDLERS)
-        self.handlers = localize(self.handlers)
+        self.handlers = localize(self.handlers, access.Told)
 
     async def init_spawners(self) -> int:
         """Take up every session of the database; returns how many."""

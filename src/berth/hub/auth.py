@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.auth import Authenticator
 from tornado import web
 
+from berth import journal
 from berth.helper.client import PasswordResult, PasswordVerdict
+from berth.hub.metrics import figures
 from berth.hub.texts.text import ENGLISH, say
 
 if TYPE_CHECKING:
     from berth.hub.service import Service
+
+log = logging.getLogger("berth.login")
 
 _REFUSALS: Final = {
     PasswordVerdict.RATE_LIMITED: (429, "pages.login_rate_limited"),
@@ -32,13 +37,22 @@ class HelperAuthenticator(Authenticator):
         result = await service.helper.check_password(data["username"], data["password"])
         match result.verdict:
             case PasswordVerdict.OK:
+                journal.event(log, "login", user=data["username"], ip=handler.request.remote_ip)
                 return data["username"]
             case PasswordVerdict.WRONG:
-                self.log.warning("Login refused: %s", result.verdict)
+                _note(handler, data["username"], result)
                 return None
             case _:
-                self.log.warning("Login refused: %s: %s", result.verdict, result.message)
+                _note(handler, data["username"], result)
                 raise LoginRefused(result)
+
+
+def _note(handler: Any, name: str, result: PasswordResult) -> None:  # noqa: ANN401 - JupyterHub's handler
+    """Log and count a refusal. A name that nobody has logged in with may be a password in the wrong field."""
+    figures.LOGINS_REFUSED.labels(result.verdict).inc()
+    user = name if handler.find_user(name) is not None else "(unknown)"
+    fields = {"user": user, "ip": handler.request.remote_ip, "reason": str(result.verdict)}
+    log.warning(journal.Event("login-refused", fields | {"msg": result.message or None}))
 
 
 class LoginRefused(web.HTTPError):

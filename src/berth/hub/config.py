@@ -8,10 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from berth.hub import assets, footer, settings
+from berth.hub import access, assets, footer, settings
 from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
 from berth.hub.database import connection
+from berth.hub.metrics import token
 from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.session.spawner import BerthSpawner
@@ -26,6 +27,7 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     hub, form = settings.load(Path(directory))
     BerthHub.instance().service = Service(hub, form)
     _set_application(c, hub)
+    token.set_service(c, token.take())
     c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {"links": partial(footer.links, form.links)}
     c.JupyterHub.authenticator_class = HelperAuthenticator
     # The helper decides who may log in (group and lowest uid), so the hub does not decide again.
@@ -61,6 +63,7 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.tornado_settings = {
         "xsrf_cookie_kwargs": {"secure": True},
         "slow_stop_timeout": SLOW_STOP_SECONDS,
+        "log_function": access.log_request,
     }
     c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False

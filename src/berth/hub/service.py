@@ -93,7 +93,7 @@ class Service:
 
     def __post_init__(self) -> None:
         """Make the parts that need the settings."""
-        self.collector = CollectorClient(self.hub.slurm)
+        self.collector = CollectorClient(self.hub.slurm, self.hub.log_format)
         self.history = History(self.hub.history_days)
         self.usage = Recent(self.hub.slurm, self.hub.usage_months)
         self.helper = HelperClient(self.hub.helper_socket, self.hub.helper_timeout_seconds)
@@ -144,9 +144,13 @@ class Service:
         """Return the same as the service last saw them. Raises NotKnown, never waits for long."""
         return await _known(self._catalogue.ask())
 
+    def installed_last(self) -> tuple[Release, ...]:
+        """Return the same without looking; empty where they never were seen."""
+        return self._catalogue.last() or ()
+
     def release(self, name: str) -> Release | None:
         """Return an installed release as it was last seen, without looking; None: it was not."""
-        return next((item for item in self._catalogue.last() or () if item.name == name), None)
+        return next((item for item in self.installed_last() if item.name == name), None)
 
     async def offer(self, user: str) -> Offer:
         """Return what `user` may choose from now. Raises NotKnown, never waits for long."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Final, Self, TypeVar
+from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
@@ -124,6 +124,8 @@ class HubSettings(_Model):
     """Days that a user's past sessions are kept; 0: none are."""
     usage_months: int = Field(default=3, ge=0, le=24)
     """Months, this one included, of which users see what their sessions used; 0: there is no such page."""
+    log_format: Literal["text", "json"] = "text"
+    """How lines for the journal are written (see `berth.journal`)."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

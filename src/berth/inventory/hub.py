@@ -38,6 +38,8 @@ _RANGES = {
     "hub_hsts_seconds": (0, 2**31 - 1),
     "session_kernel_oom_score_adj": (0, 1000),
     "session_refused_minutes": (1, 10080),
+    "session_logs_kept": (1, 10000),
+    "session_log_days": (0, 3650),
 }
 _PORTS = [name for name in _RANGES if name.endswith("_port")]
 # What nginx and the session's shell read: pattern, and what to write.
@@ -142,12 +144,17 @@ def session_url(view: View) -> Iterator[Mistake]:
 
 
 def networks(view: View) -> Iterator[Mistake]:
-    """Find entries of hub_api_allow that are no address, or that let everybody in."""
+    """Find entries of the hub's allow lists that are no address, or that let everybody in."""
     name = "hub_api_allow"
     if not view.entries(name):
         yield view.mistake(
             (name,), f"{name} is empty: no session could report", "Write the compute nodes' network"
         )
+    yield from _networks(view, name, "the compute nodes")
+    yield from _networks(view, "hub_metrics_allow", "the Prometheus")
+
+
+def _networks(view: View, name: str, who: str) -> Iterator[Mistake]:
     for number, entry in enumerate(view.entries(name)):
         if not isinstance(entry, str):
             continue  # its shape is reported
@@ -155,13 +162,11 @@ def networks(view: View) -> Iterator[Mistake]:
         try:
             network = ipaddress.ip_network(entry, strict=False)
         except ValueError:
-            fix = "Write addresses or networks of the compute nodes, such as 192.0.2.0/24"
+            fix = f"Write addresses or networks of {who}, such as 192.0.2.0/24"
             yield view.mistake(path, f"{name}: {entry!r} is neither an address nor a network", fix)
             continue
         if network.prefixlen == 0:
-            yield view.mistake(
-                path, f"{name}: {entry} is everybody", "Write the network of the compute nodes alone"
-            )
+            yield view.mistake(path, f"{name}: {entry} is everybody", f"Write the network of {who} alone")
         elif str(network.network_address) not in entry.lower() and "/" in entry and network.version == 4:  # noqa: PLR2004
             yield view.mistake(path, f"{name}: {entry} is an address inside a network", f"Write {network}")
 

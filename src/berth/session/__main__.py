@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from berth import journal
 from berth.releases import catalogue
 from berth.session import assignment, preparations, runtime, settings, sockets
 from berth.session.errors import SessionError
@@ -32,13 +33,24 @@ def main() -> int:
         signal.pthread_sigmask(signal.SIG_BLOCK, runtime.ENDING)
         with runtime.create([layer.runtime_dir, "/tmp", "/dev/shm"]) as private:  # noqa: S108
             signal.pthread_sigmask(signal.SIG_UNBLOCK, runtime.ENDING)
-            log = runtime.open_log(orders.home, private.path, orders.job_id)
+            log = runtime.open_log(
+                orders.home, private.path, orders.job_id, kept=layer.logs_kept, days=layer.log_days
+            )
             faulthandler.enable()
             _log_to_stderr()
-            return _serve(orders, layer, private.path, log)
+            _tell("session-starts", orders, node=os.uname().nodename, release=orders.release)
+            code = _serve(orders, layer, private.path, log)
+            _tell("session-ends", orders, exit_code=code)
+            return code
     except (SessionError, catalogue.CatalogueError) as error:
         sys.stderr.write(f"the session cannot start: {error}\n")
         return 1
+
+
+def _tell(name: str, orders: assignment.Assignment, **fields: object) -> None:
+    """Log an event with the words under which the hub's journal has this session."""
+    about = {"session": orders.session, "user": orders.user, "job_id": orders.job_id}
+    journal.event(logging.getLogger("berth"), name, **about, **fields)
 
 
 def _serve(orders: assignment.Assignment, layer: settings.Settings, private: Path, log: Path) -> int:

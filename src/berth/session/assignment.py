@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _RANGE: Final = re.compile(r"(\d{1,5})-(\d{1,5})")
 _MAX_PORT: Final = 65535
+_JOB_PREFIX: Final = "berth-"
 
 _SECRETS: Final = frozenset({"JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN"})
 _OURS: Final = frozenset({"BERTH_REPORT_URL", "BERTH_PORT_RANGE"})
@@ -37,6 +38,8 @@ class Assignment:
     home: Path
     job_id: str
     account: str
+    session: str
+    """What the hub's journal calls this session: it stands in the job's name."""
 
     def __repr__(self) -> str:
         """Show what identifies the session, without its token."""
@@ -56,6 +59,7 @@ def read(environ: Mapping[str, str]) -> Assignment:
         home=Path(_required(environ, "HOME")),
         job_id=_required(environ, "SLURM_JOB_ID"),
         account=environ.get("SLURM_JOB_ACCOUNT", ""),  # none where Slurm does no accounting
+        session=environ.get("SLURM_JOB_NAME", "").removeprefix(_JOB_PREFIX),
     )
 
 

@@ -34,7 +34,7 @@ _MAX_PLACE: Final = (
 _LOCK_SECONDS: Final = 60
 """A directory younger than this may belong to a session that is about to lock it."""
 
-_LOGS_KEPT: Final = 20
+_DAY_SECONDS: Final = 86400
 
 ENDING: Final = frozenset({signal.SIGTERM, signal.SIGALRM})
 """Signals that end a session. They are held back while the directory is made, until it is entered."""
@@ -117,16 +117,17 @@ def _in_use(path: Path) -> bool:
     return False
 
 
-def open_log(home: Path, runtime: Path, job_id: str) -> Path:
+def open_log(home: Path, runtime: Path, job_id: str, *, kept: int, days: int) -> Path:
     """Send stdout and stderr to a log in the home, or beside the sockets if that cannot be written.
 
+    With it, `kept` logs are in the home at most, and none older than so many `days` (0: however old).
     A home that is full, read-only or missing must not keep a session from starting.
     """
     name = f"session-{job_id}.log"
     try:
         directory = home / ".berth" / "log"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove_old_logs(directory)
+        _remove_old_logs(directory, kept, days)
         return _redirect(directory / name)
     except OSError as error:
         path = _redirect(runtime / name)
@@ -148,7 +149,10 @@ def _redirect(path: Path) -> Path:
     return path
 
 
-def _remove_old_logs(directory: Path) -> None:
-    logs = sorted(directory.glob("session-*.log"), key=lambda path: path.stat().st_mtime)
-    for path in logs[: 1 - _LOGS_KEPT]:
-        path.unlink(missing_ok=True)
+def _remove_old_logs(directory: Path, kept: int, days: int) -> None:
+    written = {path: path.stat().st_mtime for path in directory.glob("session-*.log")}
+    newest = sorted(written, key=lambda path: -written[path])
+    oldest = time.time() - days * _DAY_SECONDS if days else 0.0
+    for place, path in enumerate(newest, start=2):  # the one that is about to be made is the first
+        if place > kept or written[path] < oldest:
+            path.unlink(missing_ok=True)

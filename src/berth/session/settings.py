@@ -18,6 +18,8 @@ _KINDS: Final = {
     "extensions": list,
     "kernel_oom_score_adj": int,
     "refused_minutes": int,
+    "logs_kept": int,
+    "log_days": int,
     "work": str,
     "scratch": str,
     "links": bool,
@@ -33,6 +35,7 @@ class Settings:
     `extensions`: server extensions to load, and no others.
     `kernel_oom_score_adj`: how much sooner than the server a kernel is killed when memory ends.
     `refused_minutes`: how long a hub may deny to know the session before the session ends.
+    `logs_kept`, `log_days`: how many logs of a user's sessions are kept, and for how long; 0: for ever.
     `work`, `scratch`: paths of the users' areas, with {user} and {account} in them; empty: none.
     `links`: whether links to these areas are made in the home.
     """
@@ -42,6 +45,8 @@ class Settings:
     extensions: tuple[str, ...]
     kernel_oom_score_adj: int
     refused_minutes: int
+    logs_kept: int
+    log_days: int
     work: str
     scratch: str
     links: bool

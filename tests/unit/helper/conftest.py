@@ -116,6 +116,7 @@ def settings(tmp_path: Path, programs: Programs) -> Settings:
         password_state_dir=str(attempts),
         submit_timeout_seconds=20,
         pam_service="berth",
+        log_format="text",
     )
 
 

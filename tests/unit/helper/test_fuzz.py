@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from berth import journal
 from berth.helper import __main__ as server
 from berth.helper import passwords, policy, slurm
 from berth.helper.protocol import success
@@ -83,6 +84,7 @@ def send(document: bytes, settings: Settings, capsys: pytest.CaptureFixture[str]
     with ours, theirs:
         ours.sendall(document)
         ours.shutdown(socket.SHUT_WR)
+        journal.configure("berth.helper", settings.log_format)
         server.serve(theirs, settings)
         answer = json.loads(ours.recv(2**20))
     log = capsys.readouterr().err

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from berth import journal
 from berth.helper import __main__ as server
 from berth.helper import passwords, policy, slurm
 from berth.helper.protocol import MAX_BYTES, Answer, success
@@ -125,6 +126,7 @@ def test_a_fault_of_the_helper_is_unknown_and_its_journal_holds_no_value(
         raise RuntimeError(valid("")[1]["environment"])
 
     monkeypatch.setattr(slurm, "submit", fail)
+    journal.configure("berth.helper", settings.log_format)
     assert ask(settings, valid(ordinary)[1])["error"] == "unknown"
     log = capsys.readouterr().err
     assert "RuntimeError" in log
@@ -135,12 +137,15 @@ def test_a_fault_of_the_helper_is_unknown_and_its_journal_holds_no_value(
 def test_one_line_is_logged_without_secrets(
     settings: Settings, ordinary: str, calls: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
+    journal.configure("berth.helper", settings.log_format)
     for fields in valid(ordinary):
         ask(settings, fields)
     ask(settings, {**valid("hunter2")[0]})
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == len(calls) == 5
-    assert lines[1].startswith(f"berth-helper: verb=submit user={ordinary} ok=true seconds=")
+    nonce = JOB_NAME.removeprefix("berth-")
+    assert f" event=helper verb=submit user={ordinary} session={nonce} ok=true seconds=" in lines[1]
+    assert f" event=helper verb=cancel user={ordinary} job_id=12 ok=true seconds=" in lines[2]
     assert "user=(unknown)" in lines[4]
     assert not any(word in line for line in lines for word in ("pass word", "a secret", "hunter2"))
 
@@ -211,7 +216,7 @@ def test_a_process_refuses_and_ends(tmp_path: Path, settings: Settings) -> None:
     child = Child(tmp_path, settings)
     answer, log = child.ask({"verb": "submit"})
     assert answer["error"] == "bad-request"
-    assert log.startswith("berth-helper: verb=none ok=false")
+    assert " event=helper verb=none ok=false error=bad-request msg=" in log
     assert child.process.returncode == 0
 
 

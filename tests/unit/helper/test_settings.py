@@ -38,6 +38,7 @@ def test_settings_are_read_as_they_were_written(path: Path, settings: Settings) 
         ("slurm_bin_dir", ""),
         ("password_state_dir", None),
         ("allowed_group", 100),
+        ("log_format", "xml"),
         ("surprise", "x"),
     ],
 )

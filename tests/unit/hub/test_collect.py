@@ -129,6 +129,22 @@ async def test_one_round_answers_everything_and_counts_the_table(slurm: Slurm) -
     assert slurm.count("sacct ") == 0
 
 
+async def test_an_answer_says_how_long_it_took_and_gpus_are_counted_beside_the_nodes(slurm: Slurm) -> None:
+    handed: dict[str, Update] = {}
+
+    async def hand_over(update: Update) -> None:
+        handed[update.part] = update
+
+    slurm.takes = 0.5
+    asking = collector()
+    await asking.round(hand_over)
+    # The queue is one command after that for the version; nodes, partition and reservations are three.
+    assert (handed["jobs_part"].seconds, handed["nodes_part"].seconds) == (1.0, 1.5)
+    total = sum(sum(node.gpus.values()) for node in asking.snapshot.nodes)
+    counted = asking.snapshot.gpu_totals.values()
+    assert total == sum(item.allocated + item.idle + item.unavailable for item in counted) > 0
+
+
 async def test_a_second_round_is_not_due_at_once_but_a_wake_up_asks_the_queue_only(slurm: Slurm) -> None:
     asking = collector()
     await asking.round()

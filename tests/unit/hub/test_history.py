@@ -15,6 +15,7 @@ from berth.hub.handlers.history import COLUMNS, cells
 from berth.hub.session import explain, janitor
 from berth.hub.session.history import DAY_SECONDS, GIVE_UP_SECONDS, MAX_SESSIONS, History, PastSession
 from berth.hub.session.state import STOPPING, SessionRecord
+from berth.hub.texts import text
 from berth.hub.texts.text import say
 from berth.slurm.answers import records
 from berth.slurm.answers.records import Controller, Job
@@ -65,6 +66,13 @@ def test_an_end_is_said_with_a_word_for_the_support_where_it_was_a_bad_one(
     assert said in str(found.said)
     assert found.word == word
     assert found.job_id == 7
+
+
+@pytest.mark.parametrize("changes", [{"exit_code": 3}, {"signal": 9}, {}], ids=str)
+@pytest.mark.parametrize("code", text.LANGUAGES)
+def test_a_session_that_failed_names_its_log(code: str, changes: dict[str, int]) -> None:
+    said = explain.ended(job(state="FAILED", **changes)).in_language(code)
+    assert "~/.berth/log/session-7.log" in said
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,7 @@ def rest(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], Corou
         line = RequestStartLine("POST", "/", "HTTP/1.1")
         request = HTTPServerRequest(start_line=line, headers=HEADERS, body=body, connection=Mock())
         handler = ServerHandler(application, request)
+        handler.path_args = ["alice", ""]  # as tornado has it from the URL
         options = handler.get_server_json_body()["user_options"]
         await handler.spawn_single_user(gate.stage.user, options=options)
         return passed.pop()

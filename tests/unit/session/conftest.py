@@ -56,6 +56,8 @@ class Layer:
             "extensions": ["jupyterlab", "jupyter_server_terminals"],
             "kernel_oom_score_adj": 500,
             "refused_minutes": 10,
+            "logs_kept": 20,
+            "log_days": 90,
             "work": "",
             "scratch": "",
             "links": True,

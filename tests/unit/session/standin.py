@@ -18,6 +18,7 @@ from tornado import httpserver, netutil, web
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+JOB_NAME = "berth-" + "0123456789abcdef" * 2
 TOKEN = "0123456789abcdef-session-token"
 USER_TOKEN = "fedcba9876543210-user-token"
 SCOPES = ["access:servers!user=alice"]
@@ -89,6 +90,7 @@ def environment(hub_url: str, index: str, home: str) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "SLURM_JOB_ID": "4711",
+        "SLURM_JOB_NAME": JOB_NAME,
         "SLURM_MEM_PER_NODE": "1000",
         "SBATCH_PARTITION": "interactive",
         "CUDA_VISIBLE_DEVICES": "0",

@@ -6,7 +6,7 @@ import pytest
 
 from berth.session import assignment
 from berth.session.errors import SessionError
-from tests.unit.session.standin import TOKEN, environment
+from tests.unit.session.standin import JOB_NAME, TOKEN, environment
 
 
 def orders() -> dict[str, str]:
@@ -17,6 +17,7 @@ def test_the_orders_are_read() -> None:
     read = assignment.read(orders())
     assert (read.user, read.job_id, read.release) == ("alice", "4711", "2026.11")
     assert read.ports == range(40000, 50000)
+    assert f"berth-{read.session}" == JOB_NAME
     assert read.report_url == "https://login:8444/hub/api/berth/session"
 
 

@@ -94,18 +94,18 @@ LOG = """
 import sys
 from pathlib import Path
 from berth.session import runtime
-path = runtime.open_log(Path(sys.argv[1]), Path(sys.argv[2]), "17")
+path = runtime.open_log(Path(sys.argv[1]), Path(sys.argv[2]), "17", kept=20, days=int(sys.argv[4]))
 print("out")
 sys.stderr.write("err\\n")
 Path(sys.argv[3]).write_text(str(path))
 """
 
 
-def log_of(home: Path, private: Path) -> Path:
+def log_of(home: Path, private: Path, days: int = 0) -> Path:
     """Run a process that opens its log; where it did."""
     answer = private / "answer"
     subprocess.run(
-        [sys.executable, "-c", LOG, str(home), str(private), str(answer)],
+        [sys.executable, "-c", LOG, str(home), str(private), str(answer), str(days)],
         check=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
@@ -129,6 +129,19 @@ def test_the_newest_logs_are_kept(tmp_path: Path) -> None:
     log_of(tmp_path, tmp_path)
     kept = sorted(path.name for path in directory.iterdir())
     assert kept == [f"session-{number}.log" for number in [*range(111, 130), 17]]
+
+
+def test_old_logs_go_however_few_there_are(tmp_path: Path) -> None:
+    directory = tmp_path / ".berth" / "log"
+    directory.mkdir(parents=True)
+    for number, days in ((15, 8), (16, 6)):
+        (directory / f"session-{number}.log").touch()
+        age(directory / f"session-{number}.log", days * 86400)
+    (directory / "prepare-julia-0123.log").touch()
+    age(directory / "prepare-julia-0123.log", 8 * 86400)
+    log_of(tmp_path, tmp_path, days=7)
+    kept = sorted(path.name for path in directory.iterdir())
+    assert kept == ["prepare-julia-0123.log", "session-16.log", "session-17.log"]
 
 
 @pytest.mark.parametrize("home", ["/proc/none", "/dev/null/home"])

@@ -19,6 +19,8 @@ GOOD = {
     "extensions": ["jupyterlab"],
     "kernel_oom_score_adj": 500,
     "refused_minutes": 10,
+    "logs_kept": 20,
+    "log_days": 90,
     "work": "/work/{account}/{user}",
     "scratch": "",
     "links": True,

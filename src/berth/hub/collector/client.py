@@ -8,8 +8,10 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from berth import journal
 from berth.hub.collector import pipe
 from berth.hub.collector.snapshot import PARTS, Snapshot, Update, Watch
+from berth.hub.metrics import figures
 
 if TYPE_CHECKING:
     from berth.hub.settings import SlurmSettings
@@ -28,9 +30,10 @@ log = logging.getLogger("berth.collector")
 class CollectorClient:
     """One per hub. `snapshot` is always the last known state; it never raises and never waits for Slurm."""
 
-    def __init__(self, settings: SlurmSettings) -> None:
-        """Prepare; nothing runs before `start`."""
+    def __init__(self, settings: SlurmSettings, log_format: str = journal.TEXT) -> None:
+        """Prepare; nothing runs before `start`. The child's lines are written in `log_format`."""
         self._settings = settings
+        self._log_format = log_format
         self._task: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._watch = Watch()
@@ -78,7 +81,9 @@ class CollectorClient:
     def _publish(self, update: Update) -> None:
         before = getattr(self.snapshot, update.part)
         if update.error and not before.error:
-            log.warning("Slurm gave no answer (%s): %s", update.part, update.error)
+            fields = {"kind": figures.KINDS[update.part], "msg": f"Slurm gave no answer: {update.error}"}
+            log.warning(journal.Event("slurm-silent", fields))
+        figures.observe_answer(update)
         self.snapshot = self.snapshot.updated(update)
         self._look_for_lost(update)
         self.notify()
@@ -121,6 +126,7 @@ class CollectorClient:
             str(settings.bin_dir),
             str(settings.interval_seconds),
             str(settings.timeout_seconds),
+            self._log_format,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=STREAM_LIMIT,

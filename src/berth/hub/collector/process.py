@@ -1,8 +1,9 @@
 """The collector's child process: the only place that runs Slurm's query commands for the hub.
 
 It asks for everybody at once, parses the documents outside the hub's event loop, and hands over what each
-answer changed. Run as `python -I -m berth.hub.collector.process PARTITION BIN_DIR INTERVAL TIMEOUT`, with
-`Watch` objects on standard input and `Update` objects on standard output (see `berth.hub.collector.pipe`).
+answer changed. Run as `python -I -m berth.hub.collector.process` with PARTITION BIN_DIR INTERVAL TIMEOUT and
+LOG_FORMAT, `Watch` objects on standard input and `Update` objects on standard output (see
+`berth.hub.collector.pipe`).
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TYPE_CHECKING, Any, Final
 
+from berth import journal
 from berth.hub.collector import pipe
 from berth.hub.collector.ends import Ends
 from berth.hub.collector.questions import Lane, Question
 from berth.hub.collector.snapshot import Snapshot, Update, Watch
 from berth.slurm.answers import client, records
-from berth.slurm.free import openings
+from berth.slurm.free import openings, totals
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -115,6 +117,7 @@ class Collector:
             "partition": next((item for item in partitions if item.name == self.partition), None),
             "reservations": tuple(reservations),
         }
+        fields["gpu_totals"] = totals.gpus(fields["nodes"])
         free = _count(replace(self.snapshot, **fields))
         return Update("nodes_part", asked_at, fields={**fields, "openings": free})
 
@@ -172,7 +175,7 @@ class Collector:
                 log.exception("An answer of Slurm cannot be used.")
             update = Update(question.part, error=str(error) or type(error).__name__)
         question.finished(started, failed=bool(update.error))
-        return update
+        return replace(update, seconds=time.monotonic() - started)
 
     async def keep_asking(self, lane: Lane, hand_over: HandOver) -> None:
         """Ask the questions of one lane as they become due, until cancelled."""
@@ -223,7 +226,8 @@ async def _serve(collector: Collector, reader: asyncio.StreamReader, writer: asy
 
 
 async def _main(arguments: list[str]) -> None:
-    partition, bin_dir, interval, timeout = arguments
+    partition, bin_dir, interval, timeout, log_format = arguments
+    journal.configure("berth", log_format)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from berth.slurm.answers.records import Association, Controller, Node, Partition, Qos, Reservation
     from berth.slurm.free.shapes import Shape
+    from berth.slurm.free.totals import GpuTotal
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ class Snapshot:
     """Every QOS by name; none where there is no accounting."""
     openings: Openings = field(default_factory=Openings)
     """What is free, and for whom; counted by the child, as it takes a while on large clusters."""
+    gpu_totals: dict[str, GpuTotal] = field(default_factory=dict)
+    """The GPUs of all nodes by type, counted by the child, too; `""` stands for no type."""
     jobs_part: Part = Part()
     ends_part: Part = Part()
     """Of the look for watched jobs; its time is that of the look at the queue that missed them."""
@@ -148,6 +151,8 @@ class Update:
     """Unix time of the question, as in `Part`."""
     error: str = ""
     """Why there is no answer; empty when there is one."""
+    seconds: float = 0.0
+    """How long the answer took; 0.0 = nothing was asked."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """The new values of the snapshot's fields."""
 

@@ -8,7 +8,7 @@ from batchspawner import SlurmSpawner
 from jupyterhub.apihandlers import default_handlers
 from tornado import web
 
-from berth.hub.form import options
+from berth.hub.form import options, refusals
 from berth.hub.form import page as form
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import ENGLISH, say
@@ -118,8 +118,13 @@ class FormSpawner(SlurmSpawner):
         try:
             offer.validate(raw)
         except options.OptionsError as error:
-            raise BadOptions(error) from error
+            raise self.refused(error) from error
         return offer.clean(raw)[0]
+
+    def refused(self, error: options.OptionsError) -> BadOptions:
+        """Note a refusal, and return what to raise."""
+        refusals.note(self.user.name, error)
+        return BadOptions(error)
 
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
         """Refuse to start from a link: a link only fills the form."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jupyterhub.apihandlers.users import UserServerAPIHandler
 from tornado import web
 
+from berth.hub.form import refusals
 from berth.hub.form.formspawner import BadOptions, FormSpawner
 from berth.hub.form.options import OptionsError, printable
 from berth.hub.texts.text import say
@@ -36,6 +37,13 @@ class ServerHandler(UserServerAPIHandler):
 
     def get_server_json_body(self) -> dict[str, Any]:
         """Return name and options; JupyterHub would pass over unknown keys beside `user_options`."""
+        try:
+            return self._server_json_body()
+        except BadOptions as error:
+            refusals.note(self.path_args[0], error.error)
+            raise
+
+    def _server_json_body(self) -> dict[str, Any]:
         sent = self.get_json_body()
         if isinstance(sent, dict) and _ENVELOPE & set(sent):
             _refuse({printable(name) for name in set(sent) - _ENVELOPE})

@@ -11,6 +11,7 @@ from tornado import web
 
 from berth.hub.form.options import printable
 from berth.hub.handlers.base import Refused
+from berth.hub.session import story
 from berth.hub.texts.text import say
 
 CANCEL_SECONDS: Final = 5.0
@@ -32,6 +33,7 @@ class StopHandler(BaseHandler):
             raise Refused(404, say("pages.no_such_user", user=printable(user_name)))
         spawner = user.spawner
         if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
+            story.stop_asked(spawner.owner, spawner.record, self.current_user.name)
             spawner._spawn_future.cancel()  # noqa: SLF001
             await asyncio.wait({spawner._spawn_future}, timeout=CANCEL_SECONDS)  # noqa: SLF001
         if spawner.active and not spawner.pending:

@@ -88,10 +88,10 @@ def _out_of_time(job: Job) -> Text:
 
 def _failed(job: Job) -> Text:
     if job.signal:
-        return say("session.end_signal", signal=job.signal)
+        return say("session.end_signal", signal=job.signal, job_id=job.job_id)
     if job.exit_code is None:
-        return say("session.end_failed")
-    return say("session.end_exit_code", code=job.exit_code)
+        return say("session.end_failed", job_id=job.job_id)
+    return say("session.end_exit_code", code=job.exit_code, job_id=job.job_id)
 
 
 def _cancelled(job: Job) -> Text:

@@ -97,10 +97,12 @@ class History:
         sessions = sorted([*others, past], key=lambda item: -item.record.requested_at)
         self._keep(owner, self._pruned(tuple(sessions), past.closed_at))
 
-    def prove(self, owner: Owner, record: SessionRecord, job: Job, now: float) -> None:
-        """Note the end of a session that the hub had let go of before Slurm proved it."""
+    def prove(self, owner: Owner, record: SessionRecord, job: Job, now: float) -> PastSession:
+        """Note the end of a session that the hub had let go of before Slurm proved it; return it."""
         known = next((item for item in self.of(owner) if item.record.nonce == record.nonce), None)
-        self.put(owner, replace(known or PastSession(record, None, now, wanted=True), job=job))
+        past = replace(known or PastSession(record, None, now, wanted=True), job=job)
+        self.put(owner, past)
+        return past
 
     def drop(self, owner: Owner, record: SessionRecord) -> None:
         """Forget a session that Slurm never had after all."""

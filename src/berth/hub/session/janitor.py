@@ -13,6 +13,8 @@ from jupyterhub import orm
 from sqlalchemy.exc import SQLAlchemyError
 
 from berth.hub.service import Followed, Service
+from berth.hub.session import story
+from berth.hub.session.launch import Launch
 from berth.hub.session.state import SessionRecord
 
 if TYPE_CHECKING:
@@ -136,8 +138,7 @@ async def _sweep(service: Service, session: Session, item: Followed, attempts: d
         attempts.pop(record.nonce, None)
     elif record.job_id is not None and time.monotonic() - attempts.get(record.nonce, 0.0) > CANCEL_SECONDS:
         attempts[record.nonce] = time.monotonic()
-        log.warning("Job %d of %s has not ended yet; cancelling it again.", record.job_id, item.user)
-        await service.helper.cancel(item.user, record.job_id)
+        await Launch(service, item.user, record, save=lambda: None, server=item.server).cancel()
         service.collector.wake()
 
 
@@ -147,7 +148,7 @@ def _forget(service: Service, session: Session, item: Followed, job: Job | None)
     if job is None:
         service.history.drop(owner, item.record)
     else:
-        service.history.prove(owner, item.record, job, time.time())
+        story.ended(owner, service.history.prove(owner, item.record, job, time.time()))
         service.update_watch()
     row = _row(session, owner)
     if row is None or not row.state:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from jupyterhub.objects import Server
 from jupyterhub.spawner import SpawnException
 
 from berth.helper.client import Verdict
-from berth.hub.session import explain, reasons
+from berth.hub.session import explain, reasons, story
 from berth.hub.session.state import QUEUED, READY, SUBMITTING, SessionRecord
 from berth.hub.texts import words
 from berth.hub.texts.text import ENGLISH, Text, say
@@ -19,6 +18,7 @@ from berth.hub.texts.text import ENGLISH, Text, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from berth.helper.client import CancelResult
     from berth.hub.form.options import SessionOptions
     from berth.hub.service import Service
     from berth.slurm.answers.records import Job
@@ -27,9 +27,6 @@ SETTLE_SECONDS: Final = 30.0
 """A submission without an answer is given up when listings asked this much later do not have it."""
 CHECK_SECONDS: Final = 5.0
 """Longest wait for a snapshot before limits are looked at again."""
-
-log = logging.getLogger("berth.launch")
-
 
 _ERRORS: Final = {
     "home-full": "session.home_full",
@@ -42,6 +39,9 @@ _ERRORS: Final = {
 
 class StartFailed(SpawnException):
     """A start failed; `said` tells its user why, in the language of whatever page shows it."""
+
+    queued = True
+    """Whether Slurm has, or had, a job of it."""
 
     def __init__(self, said: Text, *, reason: str, job_id: int | None = None) -> None:
         """Keep the sentence; the journal gets it in English."""
@@ -61,6 +61,7 @@ class NeverQueued(StartFailed):
     That is certain unless `lost`: then nobody answered and no listing shows it; the janitor keeps looking.
     """
 
+    queued = False
     lost = False
 
 
@@ -73,6 +74,13 @@ class Launch:
     record: SessionRecord
     save: Callable[[], None]
     """Commits the record to the database."""
+    server: str = ""
+    _seen: tuple[object, ...] = field(default=(), init=False)
+    """What was last told of the job."""
+
+    def tell(self, name: str, **fields: object) -> None:
+        """Log an event of this session."""
+        story.tell(name, (self.user, self.server), self.record, **fields)
 
     def job(self) -> Job | None:
         """Return what is known of the job, None when nothing is."""
@@ -92,21 +100,20 @@ class Launch:
             self._queued(result.job_id)
             return
         if result.verdict is Verdict.UNKNOWN:
-            log.warning("%s of %s has no answer: %s", self.record.job_name, self.user, result.message)
+            self.tell("submission-unanswered", msg=f"The submission has no answer: {result.message}")
             return
         reason = result.error or str(result.verdict)
         if result.verdict is Verdict.REFUSED:
             raise NeverQueued(say("session.refused", why=reasons.refusal(result.message)), reason=reason)
-        log.error(
-            "%s of %s was not submitted: %s: %s", self.record.job_name, self.user, reason, result.message
-        )
+        self.tell("helper-failed", reason=reason, msg=result.message)
         raise NeverQueued(say(_ERRORS.get(reason, "session.not_started")), reason=reason)
 
     def _queued(self, job_id: int) -> None:
-        self.record.job_id = job_id
-        if self.record.phase == SUBMITTING:
-            self.record.phase = QUEUED
-        log.info("%s of %s is job %d", self.record.job_name, self.user, job_id)
+        record, now = self.record, time.time()
+        record.job_id, record.submitted_at = job_id, now
+        if record.phase == SUBMITTING:
+            record.phase = QUEUED
+        self.tell("submitted", seconds=now - record.requested_at)
         self.service.update_watch()
         self.save()
         self.service.collector.wake()
@@ -128,7 +135,21 @@ class Launch:
             self._give_up_unreachable(node, port)
         self.record.phase = READY
         self.save()
+        story.ready((self.user, self.server), self.record, self.job(), time.time())
         return address, port
+
+    def reported(self, port: int) -> None:
+        """Take the session's report; repeating it changes nothing."""
+        if self.record.port != port:
+            self.record.port, self.record.reported_at = port, time.time()
+            self.save()
+            self.tell("reported", port=port)
+
+    async def cancel(self) -> CancelResult:
+        """Have the job cancelled; it must be known. The answer proves no end."""
+        answer = await self.service.helper.cancel(self.user, self.record.job_id or 0)
+        self.tell("cancelled", verdict=str(answer.verdict), msg=answer.message or None)
+        return answer
 
     async def _settle(self) -> None:
         """Find out whether a submission without an answer reached Slurm: by its name and its owner."""
@@ -155,8 +176,10 @@ class Launch:
 
     def begin_again(self, job: Job) -> None:
         """Forget what the session reported before its job was requeued."""
-        self.record.phase, self.record.port, self.record.restarts = QUEUED, None, job.restarts
+        record = self.record
+        record.phase, record.port, record.reported_at, record.restarts = QUEUED, None, None, job.restarts
         self.save()
+        self.tell("requeued", restarts=job.restarts)
 
     async def _until_reported(self) -> tuple[str, int]:
         """Return node and port of the session."""
@@ -165,6 +188,7 @@ class Launch:
         while True:
             job = self.job()
             _refuse_ended(job)
+            self._look(job)
             if job is not None and self.requeued(job):
                 self.begin_again(job)
                 running_since = None
@@ -181,6 +205,13 @@ class Launch:
                 limit = words.elapsed(limits.queue_timeout_seconds)
                 self._give_up(say("session.queue_timeout", limit=limit), "queue-timeout")
             await self.service.collector.changed(CHECK_SECONDS)
+
+    def _look(self, job: Job | None) -> None:
+        """Tell the journal when a job is seen in another state, or waits for another reason."""
+        seen = (job.state, job.reason if job.pending else "", job.nodes) if job is not None else ()
+        if job is not None and seen != self._seen:
+            story.looked((self.user, self.server), self.record, job)
+        self._seen = seen
 
     def _give_up_unreachable(self, node: str, port: int) -> NoReturn:
         _refuse_ended(self.job())

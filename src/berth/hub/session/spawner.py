@@ -16,10 +16,10 @@ from traitlets import TraitError
 
 from berth.helper.client import Verdict
 from berth.hub.form import options
-from berth.hub.form.formspawner import BadOptions
 from berth.hub.service import Followed
+from berth.hub.session import story
 from berth.hub.session.history import PastSession
-from berth.hub.session.launch import CHECK_SECONDS, Launch, NeverQueued
+from berth.hub.session.launch import CHECK_SECONDS, Launch, NeverQueued, StartFailed
 from berth.hub.session.state import STOPPING, SessionRecord
 from berth.hub.session.tellingspawner import TellingSpawner
 from berth.hub.texts.text import say
@@ -114,6 +114,8 @@ class BerthSpawner(TellingSpawner):
         """Put a session that is let go of into the history; one that Slurm refused has no record any more."""
         past = PastSession(record, job, closed_at=time.time(), wanted=record.phase == STOPPING)
         self.service.history.put(self.owner, past)
+        if job is not None and job.ended:
+            story.ended(self.owner, past)
 
     def _save(self) -> None:
         self.job_id = str(self.record.job_id or "") if self.record else ""
@@ -126,13 +128,14 @@ class BerthSpawner(TellingSpawner):
         try:
             chosen = offer.validate(self.user_options)
         except options.OptionsError as error:
-            raise BadOptions(error) from error
+            raise self.refused(error) from error
         now = time.time()
         self.service.history.start(self.owner, now)
         token = orm.APIToken.find(self._session, self.api_token)
         self.record = SessionRecord(secrets.token_hex(16), token.id, now, asked=_asked(chosen))
         self.service.follow(Followed(self.user.name, self.name, self.record))
         self._save()
+        story.accepted(self.owner, self.record, chosen)
         launch = self._launch(self.record)
         self._submission = asyncio.create_task(launch.submit(chosen, self._job_environment(chosen)))
         # Cancelling the start must not cancel the submission: its answer is the job id.
@@ -147,8 +150,9 @@ class BerthSpawner(TellingSpawner):
             if self._submission is not None:
                 self._submission.result()
             return await self._launch(self.record).finish(self.server.base_url, self.http_timeout)
-        except NeverQueued as error:
-            if not error.lost:
+        except StartFailed as error:
+            story.failed(self.owner, self.record, error)
+            if isinstance(error, NeverQueued) and not error.lost:
                 self._forget_unqueued(self.record)
             raise
 
@@ -170,7 +174,7 @@ class BerthSpawner(TellingSpawner):
         self._save()
 
     def _launch(self, record: SessionRecord) -> Launch:
-        return Launch(self.service, self.user.name, record, self._save)
+        return Launch(self.service, self.user.name, record, self._save, self.name)
 
     def user_env(self, env: dict[str, str]) -> dict[str, str]:
         """Leave HOME, USER and SHELL to the helper, which asks the user database outside the event loop."""
@@ -194,10 +198,8 @@ class BerthSpawner(TellingSpawner):
 
     def session_reported(self, port: int) -> None:
         """Take the report of the session (see `berth.hub.handlers`); repeating it changes nothing."""
-        record = self.record
-        if record is not None and record.port != port:
-            record.port = port
-            self._save()
+        if self.record is not None:
+            self._launch(self.record).reported(port)
         # Where the job runs is often known already; if it is not, Slurm is asked.
         self.service.collector.notify()
         self.service.collector.wake()
@@ -225,11 +227,11 @@ class BerthSpawner(TellingSpawner):
                 self._forget_unqueued(record)
         if record.job_id is None:
             return  # the janitor finds it by its name
-        answer = await self.service.helper.cancel(self.user.name, record.job_id)
+        answer = await self._launch(record).cancel()
         deadline = time.monotonic() + STOP_SECONDS
         while not now and time.monotonic() < deadline:
             if answer.verdict in {Verdict.UNKNOWN, Verdict.UNAVAILABLE}:
-                answer = await self.service.helper.cancel(self.user.name, record.job_id)
+                answer = await self._launch(record).cancel()
             job = self._job()
             if job is not None and job.ended:
                 return

@@ -29,8 +29,12 @@ class SessionRecord:
     """Unix time of the start."""
     phase: str = SUBMITTING
     job_id: int | None = None
+    submitted_at: float | None = None
+    """Unix time at which the hub knew the job id."""
     port: int | None = None
     """Port that the session reported."""
+    reported_at: float | None = None
+    """Unix time of that report."""
     asked: dict[str, Any] = field(default_factory=dict)
     """What was chosen, in the units that sbatch gets (see `berth.hub.form.options.SessionOptions`)."""
     unanswered: bool = False

@@ -29,18 +29,20 @@ class Localized:
         await handler.prepare()
 
 
-def localize(handlers: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the same URL table with `Localized` mixed into the hub's own handlers."""
+def localize(handlers: Iterable[tuple[Any, ...]], *besides: type) -> list[tuple[Any, ...]]:
+    """Return the same URL table with `Localized` and others mixed into the hub's own handlers."""
     return [
-        (pattern, _mixed(cls), *rest)
+        (pattern, _mixed(cls, *besides), *rest)
         if isinstance(cls, type) and issubclass(cls, BaseHandler)
         else (pattern, cls, *rest)
         for pattern, cls, *rest in handlers
     ]
 
 
-def _mixed(cls: type) -> type:
-    return type(cls.__name__, (Localized, cls), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+def _mixed(cls: type, *besides: type) -> type:
+    return type(
+        cls.__name__, (Localized, *besides, cls), {"__module__": cls.__module__, "__doc__": cls.__doc__}
+    )
 
 
 class LanguageHandler(BaseHandler):
