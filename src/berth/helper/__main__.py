@@ -12,12 +12,13 @@ import time
 import traceback
 from pathlib import Path
 
-from berth.helper import passwords, policy, slurm
+from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import (
     MAX_BYTES,
     Answer,
     BadRequestError,
     Cancel,
+    CheckAccount,
     CheckPassword,
     Estimate,
     Request,
@@ -32,11 +33,15 @@ READ_SECONDS = 10.0
 SPARE_SECONDS = 10.0
 """What a whole request may take beyond the limit of Slurm's command; then it is answered "unknown"."""
 
+_LOGINS = {CheckPassword: "check-password", CheckAccount: "check-account"}
+
 
 def perform(request: Request, settings: Settings) -> Answer:
     """Do what a valid request asks for, on behalf of a user for whom it may be done."""
     if isinstance(request, CheckPassword):
         return passwords.check(request, settings)
+    if isinstance(request, CheckAccount):
+        return accounts.check(request, settings)
     user = policy.permitted_user(request.user, settings)
     match request:
         case Submit():
@@ -90,7 +95,7 @@ def _title(request: Request) -> str:
         pwd.getpwnam(name)
     except KeyError:
         name = "(unknown)"
-    verb = "check-password" if isinstance(request, CheckPassword) else type(request).__name__.lower()
+    verb = _LOGINS.get(type(request), type(request).__name__.lower())
     return f"verb={verb} user={name}"
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from berth.helper import __main__ as server
-from berth.helper import passwords, policy, slurm
+from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import MAX_BYTES, Answer, success
 from tests.unit.helper.conftest import needs_root
 from tests.unit.helper.requests import JOB_NAME, valid
@@ -65,17 +65,18 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("submit", "cancel", "estimate"):
         monkeypatch.setattr(slurm, name, verb(name))
     monkeypatch.setattr(passwords, "check", verb("check"))
+    monkeypatch.setattr(accounts, "check", verb("account"))
     return done
 
 
 def test_every_verb_is_done_once(settings: Settings, ordinary: str, calls: list[str]) -> None:
-    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 4
-    assert calls == ["check", "submit", "cancel", "estimate"]
+    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 5
+    assert calls == ["check", "submit", "cancel", "estimate", "account"]
 
 
 @pytest.mark.parametrize("name", ["root", "berth-no-such-user"])
 def test_nothing_is_submitted_for_root_or_strangers(settings: Settings, calls: list[str], name: str) -> None:
-    for fields in valid(name)[1:]:
+    for fields in valid(name)[1:4]:
         answer = ask(settings, fields)
         assert answer == {
             "ok": False,
@@ -87,7 +88,7 @@ def test_nothing_is_submitted_for_root_or_strangers(settings: Settings, calls: l
 
 def test_nothing_is_submitted_outside_the_group(settings: Settings, ordinary: str, calls: list[str]) -> None:
     closed = dataclasses.replace(settings, allowed_group="berth-no-such-group")
-    assert {ask(closed, fields)["error"] for fields in valid(ordinary)[1:]} == {"not-permitted"}
+    assert {ask(closed, fields)["error"] for fields in valid(ordinary)[1:4]} == {"not-permitted"}
     assert calls == []
 
 
@@ -139,9 +140,9 @@ def test_one_line_is_logged_without_secrets(
         ask(settings, fields)
     ask(settings, {**valid("hunter2")[0]})
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == len(calls) == 5
+    assert len(lines) == len(calls) == 6
     assert lines[1].startswith(f"berth-helper: verb=submit user={ordinary} ok=true seconds=")
-    assert "user=(unknown)" in lines[4]
+    assert "user=(unknown)" in lines[5]
     assert not any(word in line for line in lines for word in ("pass word", "a secret", "hunter2"))
 
 
