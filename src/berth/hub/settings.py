@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from berth.hub.oidc.settings import OidcSettings
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -116,6 +117,10 @@ class HubSettings(_Model):
     """Seconds until its answer counts as lost: longer than it can live, so that its answer is heard."""
     admin_users: tuple[str, ...] = ()
     """Users with JupyterHub's admin page."""
+    admin_groups: tuple[str, ...] = ()
+    """Unix groups whose members have it too."""
+    oidc: OidcSettings | None = None
+    """The provider where users sign in; None: they log in with the cluster's password."""
     history_days: int = Field(default=30, ge=0, le=3650)
     """Days that a user's past sessions are kept; 0: none are."""
     slurm: SlurmSettings
