@@ -30,7 +30,7 @@ def secrets() -> dict[str, str]:
 
 
 def configure(*files: str, **variables: Any) -> str:
-    """Converge the hub's settings with files of molecule/signin/vars and with variables; what Ansible printed."""
+    """Converge the hub with files of molecule/signin/vars and with variables; what Ansible printed."""
     more = [f"@{SCENARIO}/vars/{name}.yml" for name in ("people", *files)]
     words = [word for item in (*more, json.dumps(variables)) for word in ("-e", item)]
     tags = ["--tags", "hub_configure,spawner_form_configure"]

@@ -218,9 +218,7 @@ def test_a_pattern_makes_an_account_of_an_address_that_the_provider_has_verified
         assert pages.form(page, "spawn_form").label("Slurm account").choices == ("proj_b",)
     with Visitor("mallory", context) as visitor:
         page = sign_in(visitor, "mallory")
-        assert said(page).startswith(
-            f"{NAME} signed you in as mallory@elsewhere.example, but no account on this cluster belongs to that."
-        )
+        assert said(page).startswith(f"{NAME} signed you in as mallory@elsewhere.example, but no account on")
     with Visitor("trudy", context) as visitor:
         page = sign_in(visitor, "trudy")
         assert page.status_code == 403
