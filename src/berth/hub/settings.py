@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from berth.hub.form.policy import GroupLimits
 from berth.hub.oidc.settings import OidcSettings
 from berth.slurm.notation import units
 
@@ -199,6 +200,8 @@ class FormSettings(_Model):
     time: TimeField
     interfaces: tuple[Interface, ...] = Field(min_length=1)
     links: Links = Links()
+    group_limits: tuple[GroupLimits, ...] = ()
+    """What members of Unix groups may ask for."""
 
 
 _AnyModel = TypeVar("_AnyModel", bound=BaseModel)

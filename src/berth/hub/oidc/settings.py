@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 SECRET_VARIABLE: Final = "BERTH_OIDC_CLIENT_SECRET"  # noqa: S105 - its name only
-"""The hub's environment has the client's secret under this name until it is read; none of the hub's files has."""
+"""Where the hub's environment has the client's secret until it is read; none of the hub's files has it."""
 
 
 def _issuer(text: str) -> str:
