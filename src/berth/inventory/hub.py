@@ -37,6 +37,7 @@ _RANGES = {
     "hub_hsts_seconds": (0, 2**31 - 1),
     "session_kernel_oom_score_adj": (0, 1000),
     "session_refused_minutes": (1, 10080),
+    "session_idle_minutes": (0, 10080),
 }
 _PORTS = [name for name in _RANGES if name.endswith("_port")]
 # What nginx and the session's shell read: pattern, and what to write.

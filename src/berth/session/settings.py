@@ -18,6 +18,7 @@ _KINDS: Final = {
     "extensions": list,
     "kernel_oom_score_adj": int,
     "refused_minutes": int,
+    "idle_minutes": int,
     "work": str,
     "scratch": str,
     "links": bool,
@@ -33,6 +34,7 @@ class Settings:
     `extensions`: server extensions to load, and no others.
     `kernel_oom_score_adj`: how much sooner than the server a kernel is killed when memory ends.
     `refused_minutes`: how long a hub may deny to know the session before the session ends.
+    `idle_minutes`: how long kernels, terminals and then the session may be idle until they end; 0: for ever.
     `work`, `scratch`: paths of the users' areas, with {user} and {account} in them; empty: none.
     `links`: whether links to these areas are made in the home.
     """
@@ -42,6 +44,7 @@ class Settings:
     extensions: tuple[str, ...]
     kernel_oom_score_adj: int
     refused_minutes: int
+    idle_minutes: int
     work: str
     scratch: str
     links: bool

@@ -56,6 +56,7 @@ class Layer:
             "extensions": ["jupyterlab", "jupyter_server_terminals"],
             "kernel_oom_score_adj": 500,
             "refused_minutes": 10,
+            "idle_minutes": 0,
             "work": "",
             "scratch": "",
             "links": True,

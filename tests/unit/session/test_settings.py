@@ -19,6 +19,7 @@ GOOD = {
     "extensions": ["jupyterlab"],
     "kernel_oom_score_adj": 500,
     "refused_minutes": 10,
+    "idle_minutes": 0,
     "work": "/work/{account}/{user}",
     "scratch": "",
     "links": True,
