@@ -9,6 +9,7 @@ import pytest
 from tests.lab.conftest import (  # noqa: F401 - fixtures are found by their names here
     _quiet_lab,
     alice,
+    bob,
     context,
     login,
     pytest_runtest_makereport,

@@ -11,14 +11,17 @@ import yaml
 
 from tests.lab import pages
 from tests.lab.machines import ROOT, lab
+from tests.lab.waiting import until
 
 if TYPE_CHECKING:
     import httpx
 
+    from tests.lab.machines import Machine
     from tests.lab.visitor import Visitor
 
 SCENARIO = ROOT / "molecule/signin"
 PEOPLE: dict[str, Any] = yaml.safe_load((SCENARIO / "vars/people.yml").read_text(encoding="utf-8"))
+HUB_SECONDS = 60.0
 NAME = "Lab identity"
 """What the hub calls the provider: vars/oidc.yml."""
 
@@ -31,13 +34,17 @@ def secrets() -> dict[str, str]:
 
 def configure(*files: str, **variables: Any) -> str:
     """Converge the hub with files of molecule/signin/vars and with variables; what Ansible printed."""
-    more = [f"@{SCENARIO}/vars/{name}.yml" for name in ("people", *files)]
-    words = [word for item in (*more, json.dumps(variables)) for word in ("-e", item)]
-    tags = ["--tags", "hub_configure,spawner_form_configure"]
+    more = [word for name in ("people", *files) for word in ("-e", f"@{SCENARIO}/vars/{name}.yml")]
+    return playbook("hub", "--tags", "hub_configure,spawner_form_configure", *more, **variables)
+
+
+def playbook(name: str, *options: str, **variables: Any) -> str:
+    """Run a playbook of the site's with variables; what Ansible printed, without any secret in it."""
     # Molecule asks for colours, which would stand between the words.
     plain = {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0", "LC_ALL": "C.UTF-8"}
+    command = ["ansible-playbook", "--diff", "-i", "inventories/lab", f"playbooks/{name}.yml", *options]
     answer = subprocess.run(
-        ["ansible-playbook", "-i", "inventories/lab", "playbooks/hub.yml", *tags, *words],
+        [*command, "-e", json.dumps(variables)],
         cwd=ROOT,
         env={**os.environ, **plain, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
         check=False,
@@ -47,6 +54,13 @@ def configure(*files: str, **variables: Any) -> str:
     assert answer.returncode == 0, answer.stdout[-6000:] + answer.stderr
     assert secrets()["client"] not in answer.stdout
     return answer.stdout
+
+
+def restart_hub(login: Machine) -> None:
+    """Have the hub begin anew, and wait until it answers."""
+    login.run("systemctl", "restart", "berth-hub")
+    script = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8081/hub/health', timeout=5)"
+    until(lambda: login.attempt("python3", "-c", script).rc == 0, "an answer of the hub", HUB_SECONDS)
 
 
 def issuer() -> str:

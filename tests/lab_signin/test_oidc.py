@@ -10,7 +10,16 @@ import pytest
 from tests.browser.window import window
 from tests.lab import pages
 from tests.lab.visitor import Visitor
-from tests.lab_signin.signin import NAME, configure, issuer, provider_form, said, secrets, sign_in
+from tests.lab_signin.signin import (
+    NAME,
+    configure,
+    issuer,
+    provider_form,
+    restart_hub,
+    said,
+    secrets,
+    sign_in,
+)
 
 if TYPE_CHECKING:
     import ssl
@@ -166,7 +175,7 @@ def test_while_the_provider_is_away_the_page_says_so_and_sessions_go_on(
     sign_in(visitor, "alice")
     login.run("systemctl", "stop", "lab-provider")
     try:
-        login.run("systemctl", "restart", "berth-hub")
+        restart_hub(login)
         with Visitor("alice", context) as late:
             page = late.http.get("/hub/oauth_login")
             assert page.status_code == 503
