@@ -116,7 +116,7 @@ def test_what_slurm_allows_less_of_stays_slurm_s() -> None:
         limits=rules({**STUDENTS, "cores": 64}),
         controller=Controller(accounting=True, associations=True, private_jobs=False, limits=True),
         partition=replace(PARTITION, qos="interactive"),
-        qos={"interactive": Qos("interactive", (), {("job", "cpu"): 2})},
+        qos={"interactive": Qos("interactive", frozenset(), {("job", "cpu"): 2})},
     )
     account = own.defaults["account"]
     assert own.rules.to_dict()["accounts"][account]["cores"] == 2

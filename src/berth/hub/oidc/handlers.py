@@ -21,6 +21,11 @@ SHOWN: Final = 200
 class _SignInPage:
     """Shows an error as a page of ours, from which its reader can sign in again, or as somebody else."""
 
+    def _request_summary(self) -> str:
+        """Name the request for the journal without its query, which holds the provider's code."""
+        request: Any = self
+        return f"{request.request.method} {request.request.path} ({request.request.remote_ip})"
+
     def render_template(self, name: str, **values: Any) -> Any:  # noqa: ANN401 - text, or what gives text
         page: Any = super()
         return page.render_template("signin_refused.html" if name == "error.html" else name, **values)

@@ -64,7 +64,7 @@ async def test_a_key_that_the_provider_does_not_publish_is_refused() -> None:
 async def test_no_signature_and_one_with_what_everybody_knows_are_refused() -> None:
     published = site(PRIVATE).answers[f"{ISSUER}/keys"]["keys"][0]["n"]
     forged = [
-        jwt.encode({"iss": ISSUER, "sub": "alice"}, None, "none"),
+        jwt.encode({"iss": ISSUER, "sub": "alice"}, "", "none"),
         token(base64.urlsafe_b64decode(published + "=="), algorithm="HS256"),
     ]
     for text in forged:
