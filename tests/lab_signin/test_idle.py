@@ -1,4 +1,4 @@
-"""After a minute without use kernels and terminals end, busy ones do not; then the session, which says why."""
+"""After a minute without use kernels and terminals end, busy ones do not; then the session, saying why."""
 
 from __future__ import annotations
 
