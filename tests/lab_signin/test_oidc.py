@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.browser import axe
 from tests.browser.window import Window, window
 from tests.lab import pages
 from tests.lab.visitor import Visitor
@@ -131,6 +132,7 @@ def test_somebody_else_can_sign_in_where_the_provider_remembers_the_first() -> N
         browser.open("/hub/oauth_login")
         enter(browser, "mallory")
         browser.see("#berth-refused", "signed you in as mallory")
+        assert axe.violations(browser) == []
         browser.picture("signin-refused")
         browser.see("a", "Sign in as somebody else").click()
         enter(browser, "alice")
