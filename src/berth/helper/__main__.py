@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from berth import journal
-from berth.helper import passwords, policy, slurm
+from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import (
     MAX_BYTES,
     Answer,
     BadRequestError,
     Cancel,
+    CheckAccount,
     CheckPassword,
     Estimate,
     Request,
@@ -36,6 +37,7 @@ SPARE_SECONDS = 10.0
 """What a whole request may take beyond the limit of Slurm's command; then it is answered "unknown"."""
 
 _JOB_PREFIX = "berth-"
+_LOGINS = {CheckPassword: "check-password", CheckAccount: "check-account"}
 _LOG = logging.getLogger("berth.helper")
 
 
@@ -43,6 +45,8 @@ def perform(request: Request, settings: Settings) -> Answer:
     """Do what a valid request asks for, on behalf of a user for whom it may be done."""
     if isinstance(request, CheckPassword):
         return passwords.check(request, settings)
+    if isinstance(request, CheckAccount):
+        return accounts.check(request, settings)
     user = policy.permitted_user(request.user, settings)
     match request:
         case Submit():
@@ -97,7 +101,7 @@ def _title(request: Request) -> dict[str, Any]:
         pwd.getpwnam(name)
     except KeyError:
         name = "(unknown)"
-    verb = "check-password" if isinstance(request, CheckPassword) else type(request).__name__.lower()
+    verb = _LOGINS.get(type(request), type(request).__name__.lower())
     title: dict[str, Any] = {"verb": verb, "user": name}
     match request:
         case Submit():

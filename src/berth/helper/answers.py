@@ -19,22 +19,24 @@ class Verdict(enum.StrEnum):
 
 
 class PasswordVerdict(enum.StrEnum):
-    """The outcome of a password check; only OK lets somebody in."""
+    """The outcome of a check of a password or an account; only OK lets somebody in."""
 
     OK = "ok"
     WRONG = "wrong-password"
+    NO_ACCOUNT = "no-account"
+    """No ordinary account is called that. Never the answer to a password, which is WRONG then."""
     RATE_LIMITED = "rate-limited"
     NOT_IN_GROUP = "not-in-group"
-    """The password is right, but the account is not in the site's group for this service."""
+    """It is the owner who asks, but the account is not in the site's group for this service."""
     NOT_ALLOWED = "not-allowed"
-    """The password is right, but the system does not let the account in (expiry); `message` is PAM's."""
+    """As before, but the system does not let the account in (expiry); `message` is PAM's."""
     UNAVAILABLE = "unavailable"
     """The check could not be made."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PasswordResult:
-    """Outcome of a password check; `message` is for the journal, empty when OK."""
+    """Outcome of a check; `message` is for the journal, empty when OK."""
 
     verdict: PasswordVerdict
     message: str = ""

@@ -66,6 +66,13 @@ _PASSWORD_ERRORS = {
     "not-allowed": PasswordVerdict.NOT_ALLOWED,
 }
 
+_ACCOUNT_ERRORS = {
+    "no-account": PasswordVerdict.NO_ACCOUNT,
+    "bad-request": PasswordVerdict.NO_ACCOUNT,  # no account is called that
+    "not-in-group": PasswordVerdict.NOT_IN_GROUP,
+    "not-allowed": PasswordVerdict.NOT_ALLOWED,
+}
+
 _VERDICTS = {"refused": Verdict.REFUSED, "unknown": Verdict.UNKNOWN}
 """Every other error is a reason of the helper's own, and says that nothing was done."""
 
@@ -81,18 +88,26 @@ class HelperClient:
 
     async def check_password(self, user: str, password: str) -> PasswordResult:
         """Ask whether the password is right and the account may use the service."""
+        request: dict[str, object] = {"verb": "check-password", "user": user, "password": password}
+        return await self._check(request, _PASSWORD_ERRORS)
+
+    async def check_account(self, user: str) -> PasswordResult:
+        """Ask whether the account may use the service; that it is its owner who asks is known."""
+        return await self._check({"verb": "check-account", "user": user}, _ACCOUNT_ERRORS)
+
+    async def _check(
+        self, request: dict[str, object], errors: Mapping[str, PasswordVerdict]
+    ) -> PasswordResult:
         try:
             async with asyncio.timeout(self._timeout), self._logins:
-                answer = await self._ask({"verb": "check-password", "user": user, "password": password})
+                answer = await self._ask(request)
         except TimeoutError:
             return PasswordResult(PasswordVerdict.UNAVAILABLE, "Too many logins at once. Try again.")
         except HelperError as error:
             return PasswordResult(PasswordVerdict.UNAVAILABLE, str(error))
         if answer["ok"]:
             return PasswordResult(PasswordVerdict.OK)
-        return PasswordResult(
-            _PASSWORD_ERRORS.get(answer["error"], PasswordVerdict.UNAVAILABLE), answer["message"]
-        )
+        return PasswordResult(errors.get(answer["error"], PasswordVerdict.UNAVAILABLE), answer["message"])
 
     async def submit(
         self, user: str, job_name: str, layer: str, resources: Resources, environment: Mapping[str, str]

@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from berth.helper import policy
-from berth.helper.protocol import Answer, CheckPassword, failure, success
+from berth.helper import accounts, policy
+from berth.helper.protocol import Answer, CheckPassword, failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,11 +76,4 @@ def _verify(request: CheckPassword, settings: Settings) -> Answer:
         user = None
     if user is None:
         return failure("wrong-password", _WRONG)
-    try:
-        policy.check_group(user, settings)
-        pamela.check_account(user.name, settings.pam_service)
-    except policy.NotPermittedError as error:
-        return failure("not-in-group", str(error))
-    except pamela.PAMError as error:
-        return failure("not-allowed", str(error.message))
-    return success()
+    return accounts.admitted(user, settings)

@@ -52,6 +52,13 @@ class CheckPassword:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class CheckAccount:
+    """Ask whether the account may use the service; somebody else has found out that it is its owner."""
+
+    user: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Submit:
     """Queue a session of this layer as the user."""
 
@@ -78,7 +85,7 @@ class Estimate:
     resources: Resources
 
 
-Request = CheckPassword | Submit | Cancel | Estimate
+Request = CheckPassword | CheckAccount | Submit | Cancel | Estimate
 Answer = dict[str, object]
 
 
@@ -103,6 +110,9 @@ def parse(document: bytes) -> Request:
         case "check-password":
             _keys("The request", fields, "verb", "user", "password")
             return CheckPassword(_text(fields, "user", _USER), _text(fields, "password", _PASSWORD))
+        case "check-account":
+            _keys("The request", fields, "verb", "user")
+            return CheckAccount(_text(fields, "user", _USER))
         case "submit":
             _keys("The request", fields, "verb", "user", "job_name", "layer", "resources", "environment")
             return Submit(

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from jupyterhub.auth import Authenticator
 from tornado import web
+from traitlets import Set, Unicode
 
 from berth import journal
 from berth.helper.client import PasswordResult, PasswordVerdict
+from berth.hub.lookup import NoAnswerError
 from berth.hub.metrics import figures
 from berth.hub.texts.text import ENGLISH, say
 
@@ -25,11 +27,47 @@ _REFUSALS: Final = {
 }
 
 
-class HelperAuthenticator(Authenticator):
+class AccountAuthenticator(Authenticator):
+    """What holds of every login: names are the system's, and who is admin is said by the settings."""
+
+    admin_unix_groups = Set(Unicode(), config=True, help="Unix groups whose members are admins.")
+
+    def normalize_username(self, username: str) -> str:
+        """Leave a name as it is: the system may know ALICE beside alice."""
+        return username
+
+    async def admitted(self, service: Service, name: str) -> dict[str, Any]:
+        """Return what JupyterHub keeps of somebody who may come in."""
+        return {"name": name, "admin": await self._admin(service, name)}
+
+    async def refresh_user(self, user: Any, handler: Any = None, **_: Any) -> bool | dict[str, Any]:  # noqa: ANN401
+        """Every few minutes of somebody's visit: whoever has left the admins' groups is no admin any more."""
+        if handler is None:
+            return True
+        admin = await self._admin(handler.settings["berth"], user.name)
+        return True if admin in {None, user.admin} else {"name": user.name, "admin": admin}
+
+    async def end_session_url(self) -> str:
+        """Return where logging out goes on to; empty: nowhere."""
+        return ""
+
+    async def _admin(self, service: Service, name: str) -> bool | None:
+        """Tell whether somebody is an admin; None where nobody says it now: then all stays as it is."""
+        if name in self.admin_users or not self.admin_unix_groups:
+            return name in self.admin_users
+        try:
+            groups = await service.groups.ask(name)
+        except NoAnswerError:
+            return None
+        # Nobody is in no group: a directory that is away knows no users.
+        return bool(self.admin_unix_groups.intersection(groups)) if groups else None
+
+
+class HelperAuthenticator(AccountAuthenticator):
     """Checks user name and password through the helper, which also decides who may use the service."""
 
-    async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:  # noqa: ANN401
-        """Return the user's name, or None when name and password do not match.
+    async def authenticate(self, handler: Any, data: dict[str, str]) -> dict[str, Any] | None:  # noqa: ANN401
+        """Return the user, or None when name and password do not match.
 
         Raises an HTTP error with a sentence when too many attempts were made or the helper is down.
         """
@@ -37,8 +75,9 @@ class HelperAuthenticator(Authenticator):
         result = await service.helper.check_password(data["username"], data["password"])
         match result.verdict:
             case PasswordVerdict.OK:
+                person = await self.admitted(service, data["username"])
                 journal.event(log, "login", user=data["username"], ip=handler.request.remote_ip)
-                return data["username"]
+                return person
             case PasswordVerdict.WRONG:
                 _note(handler, data["username"], result)
                 return None

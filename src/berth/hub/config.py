@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import partial
 from importlib.resources import files
@@ -13,6 +14,8 @@ from berth.hub.app import BerthHub
 from berth.hub.auth import HelperAuthenticator
 from berth.hub.database import connection
 from berth.hub.metrics import token
+from berth.hub.oidc.authenticator import OidcAuthenticator
+from berth.hub.oidc.settings import SECRET_VARIABLE, OidcSettings
 from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.session.spawner import BerthSpawner
@@ -20,6 +23,7 @@ from berth.hub.session.spawner import BerthSpawner
 HTTP_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 5
 SLOW_STOP_SECONDS = 3
+PROVIDER_SECONDS = 10.0
 
 
 def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' configuration object
@@ -29,10 +33,11 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     _set_application(c, hub)
     token.set_service(c, token.take())
     c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {"links": partial(footer.links, form.links)}
-    c.JupyterHub.authenticator_class = HelperAuthenticator
+    _set_sign_in(c, hub)
     # The helper decides who may log in (group and lowest uid), so the hub does not decide again.
     c.Authenticator.allow_all = True
     c.Authenticator.admin_users = set(hub.admin_users)
+    c.AccountAuthenticator.admin_unix_groups = set(hub.admin_groups)
     c.JupyterHub.spawner_class = BerthSpawner
     c.Spawner.hub_connect_url = hub.session_hub_url
     c.Spawner.env_keep = []
@@ -43,6 +48,32 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     c.Spawner.http_timeout = HTTP_TIMEOUT_SECONDS
     c.Spawner.poll_interval = POLL_SECONDS
     c.Spawner.consecutive_failure_limit = 0
+
+
+def _set_sign_in(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
+    # Whatever else starts from here shall not have it.
+    secret = os.environ.pop(SECRET_VARIABLE, "")
+    if hub.oidc is None:
+        c.JupyterHub.authenticator_class = HelperAuthenticator
+        return
+    if not secret:
+        message = f"oidc: the client's secret is missing from the hub's environment ({SECRET_VARIABLE})"
+        raise settings.SettingsError(message)
+    c.JupyterHub.authenticator_class = OidcAuthenticator
+    OidcAuthenticator.site, OidcAuthenticator.public_url = hub.oidc, hub.public_url
+    c.OidcAuthenticator.login_service = hub.oidc.title
+    c.OidcAuthenticator.client_id = hub.oidc.client_id
+    c.OidcAuthenticator.client_secret = secret
+    c.OidcAuthenticator.scope = list(hub.oidc.scopes)
+    c.OidcAuthenticator.oauth_callback_url = f"{hub.public_url}/hub/oauth_callback"
+    c.OidcAuthenticator.enable_pkce = True
+    c.OidcAuthenticator.http_request_kwargs = _patience(hub.oidc)
+
+
+def _patience(oidc: OidcSettings) -> dict[str, Any]:
+    """Return how the provider is asked."""
+    limits = {"connect_timeout": PROVIDER_SECONDS, "request_timeout": PROVIDER_SECONDS}
+    return limits | ({"ca_certs": str(oidc.ca)} if oidc.ca else {})
 
 
 def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401

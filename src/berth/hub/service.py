@@ -155,6 +155,8 @@ class Service:
     async def offer(self, user: str) -> Offer:
         """Return what `user` may choose from now. Raises NotKnown, never waits for long."""
         groups, releases = await asyncio.gather(_known(self.groups.ask(user)), self.installed())
+        if self.form.group_limits and not groups:  # everybody is in some group: nobody said in which
+            raise NotKnown(NoAnswerError("groups"))
         person = offer.Person(user, groups)
         return offer.compute(person, self.collector.snapshot, self.form, releases, time.time())
 

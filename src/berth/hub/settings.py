@@ -15,6 +15,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from berth.hub.database.url import postgresql
+from berth.hub.form.policy import GroupLimits
+from berth.hub.oidc.settings import OidcSettings
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -120,6 +122,10 @@ class HubSettings(_Model):
     """Seconds until its answer counts as lost: longer than it can live, so that its answer is heard."""
     admin_users: tuple[str, ...] = ()
     """Users with JupyterHub's admin page."""
+    admin_groups: tuple[str, ...] = ()
+    """Unix groups whose members have it too."""
+    oidc: OidcSettings | None = None
+    """The provider where users sign in; None: they log in with the cluster's password."""
     history_days: int = Field(default=30, ge=0, le=3650)
     """Days that a user's past sessions are kept; 0: none are."""
     usage_months: int = Field(default=3, ge=0, le=24)
@@ -212,6 +218,8 @@ class FormSettings(_Model):
     time: TimeField
     interfaces: tuple[Interface, ...] = Field(min_length=1)
     links: Links = Links()
+    group_limits: tuple[GroupLimits, ...] = ()
+    """What members of Unix groups may ask for."""
 
 
 _AnyModel = TypeVar("_AnyModel", bound=BaseModel)

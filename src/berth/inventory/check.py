@@ -15,6 +15,7 @@ from berth.inventory import (
     reading,
     releases,
     shapes,
+    signin,
 )
 from berth.inventory.mistakes import Mistake, in_order
 from berth.inventory.site import Host, Site, Unknown, View
@@ -32,11 +33,12 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "slurm_cluster": (cluster.accounts, cluster.users, cluster.reservations, cluster.settings),
     "spawner_form": (
         *(form.choices, form.served, form.together, form.allowed, form.limits),
-        *(form.partition, form.interfaces, form.links),
+        *(form.partition, form.interfaces, form.links, signin.group_limits),
     ),
     "hub": (
         *(hub.ranges, hub.ports, hub.session_ports, hub.urls, hub.session_url),
         *(hub.networks, hub.listeners, hub.certificate, hub.database, hub.shared_directory),
+        *(signin.provider, signin.mapping),
     ),
     "releases": (releases.published, releases.about, releases.addresses, releases.install_host),
     "session": (releases.session, releases.session_install_host),

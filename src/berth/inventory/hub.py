@@ -40,6 +40,7 @@ _RANGES = {
     "session_refused_minutes": (1, 10080),
     "session_logs_kept": (1, 10000),
     "session_log_days": (0, 3650),
+    "session_idle_minutes": (0, 10080),
 }
 _PORTS = [name for name in _RANGES if name.endswith("_port")]
 # What nginx and the session's shell read: pattern, and what to write.

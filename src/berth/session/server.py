@@ -9,6 +9,7 @@ import os
 import secrets
 import signal
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -16,7 +17,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth.session import home, hub, kernels, lean, signatures, workbench
+from berth.session import home, hub, idle, kernels, lean, signatures, workbench
 from berth.session.errors import SessionError
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
@@ -52,6 +53,8 @@ class SessionServerApp(ServerApp):
     launch: ClassVar[Launch]
     no_browser_open_file = Bool(default_value=True)
     exit_code = 0
+    _unused = False
+    _farewell: asyncio.Future[None] | None = None
 
     async def ask_hub(self) -> dict[str, Any]:
         """Give what the hub says of this session; raises whatever kept it from saying so."""
@@ -77,8 +80,29 @@ class SessionServerApp(ServerApp):
 
     def stop(self, from_signal: bool = False) -> None:  # noqa: FBT001, FBT002 - the signature of the base class
         """Stop serving; whatever hangs then, the process ends."""
+        if self._unused:
+            self._farewell = asyncio.ensure_future(self._say_why_and_stop())
+            return
         _end_anyway()
         super().stop(from_signal)
+
+    def shutdown_no_activity(self) -> None:
+        """Stop if nobody uses the session, as Jupyter finds out; the hub learns why first."""
+        if self._farewell is not None:
+            return
+        self._unused = True
+        try:
+            super().shutdown_no_activity()
+        finally:
+            self._unused = False
+
+    async def _say_why_and_stop(self) -> None:
+        assignment, minutes = self.launch.assignment, self.launch.settings.idle_minutes
+        try:
+            await hub.ask("POST", assignment.report_url, assignment.token, {"idle_minutes": minutes})
+        except (OSError, HTTPException, ValueError) as error:
+            _LOG.warning("the hub does not learn why this session ends: %s", error)
+        self.stop()
 
     def _signal_stop(self, sig: int, frame: FrameType | None) -> None:
         """Stop from the loop: a signal may come while a line is logged, and a second one cannot be then."""
@@ -175,6 +199,7 @@ def configuration(launch: Launch) -> Config:
     layer = launch.layer
     lab = layer / "share" / "jupyter"
     config = Config(kernels.config(launch))
+    config.merge(Config(idle.config(launch.settings.idle_minutes)))
     config.ServerApp.update(
         jpserver_extensions=dict.fromkeys(launch.settings.extensions, True),
         root_dir=str(Path.cwd()),

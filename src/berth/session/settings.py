@@ -20,6 +20,7 @@ _KINDS: Final = {
     "refused_minutes": int,
     "logs_kept": int,
     "log_days": int,
+    "idle_minutes": int,
     "work": str,
     "scratch": str,
     "links": bool,
@@ -36,6 +37,7 @@ class Settings:
     `kernel_oom_score_adj`: how much sooner than the server a kernel is killed when memory ends.
     `refused_minutes`: how long a hub may deny to know the session before the session ends.
     `logs_kept`, `log_days`: how many logs of a user's sessions are kept, and for how long; 0: for ever.
+    `idle_minutes`: how long kernels, terminals and then the session may be idle until they end; 0: for ever.
     `work`, `scratch`: paths of the users' areas, with {user} and {account} in them; empty: none.
     `links`: whether links to these areas are made in the home.
     """
@@ -47,6 +49,7 @@ class Settings:
     refused_minutes: int
     logs_kept: int
     log_days: int
+    idle_minutes: int
     work: str
     scratch: str
     links: bool

@@ -9,7 +9,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import pwd
+import sys
 import tempfile
+import types
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,3 +130,40 @@ def user(ordinary: str, settings: Settings) -> policy.User:
 needs_root = pytest.mark.skipif(
     os.geteuid() != 0, reason="only root can become another user: run the tests as root to prove it"
 )
+
+
+class PAMError(Exception):
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Pam(types.ModuleType):
+    """Stands in for pamela: everybody's password is "right"; accounts in `expired` may not log in."""
+
+    PAMError = PAMError
+
+    def __init__(self) -> None:
+        super().__init__("pamela")
+        self.tried: list[str] = []
+        self.expired: set[str] = set()
+
+    def authenticate(
+        self, username: str, password: str, service: str, *, resetcred: int, check: bool
+    ) -> None:
+        assert (service, resetcred, check) == ("berth", 0, False)
+        self.tried.append(username)
+        if password != "right":
+            raise PAMError("Authentication failure")
+
+    def check_account(self, username: str, service: str) -> None:
+        assert service == "berth"
+        if username in self.expired:
+            raise PAMError("User account has expired")
+
+
+@pytest.fixture
+def pam(monkeypatch: pytest.MonkeyPatch) -> Pam:
+    module = Pam()
+    monkeypatch.setitem(sys.modules, "pamela", module)
+    return module

@@ -29,4 +29,5 @@ def valid(user: str) -> list[dict[str, Any]]:
         },
         {"verb": "cancel", "user": user, "job_id": 12},
         {"verb": "estimate", "user": user, "resources": dict(RESOURCES)},
+        {"verb": "check-account", "user": user},
     ]

@@ -73,6 +73,7 @@ async def test_requests_are_what_the_helper_reads(start: Start) -> None:
     assert await submit(client) == SubmitResult(Verdict.OK, 12)
     assert await client.cancel("alice", 12) == CancelResult(Verdict.OK)
     assert await client.estimate("alice", RESULT) == EstimateResult(Verdict.OK, "soon")
+    assert await client.check_account("alice") == PasswordResult(PasswordVerdict.OK)
     assert seen == valid("alice")
 
 
@@ -280,3 +281,26 @@ async def test_client_and_helper_understand_each_other(
         result = await client.submit(ordinary, JOB_NAME, "4.6-1", RESULT, ENVIRONMENT)
         await helper
     assert result == SubmitResult(Verdict.OK, 77)
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        ("no-account", PasswordVerdict.NO_ACCOUNT),
+        ("bad-request", PasswordVerdict.NO_ACCOUNT),
+        ("not-in-group", PasswordVerdict.NOT_IN_GROUP),
+        ("not-allowed", PasswordVerdict.NOT_ALLOWED),
+        ("rate-limited", PasswordVerdict.UNAVAILABLE),
+        ("unknown", PasswordVerdict.UNAVAILABLE),
+    ],
+)
+async def test_what_is_said_of_an_account_is_known(
+    start: Start, error: str, verdict: PasswordVerdict
+) -> None:
+    client = await start(replies({"ok": False, "error": error, "message": "Why."}))
+    assert await client.check_account("alice") == PasswordResult(verdict, "Why.")
+
+
+async def test_a_helper_that_cannot_be_asked_lets_nobody_in() -> None:
+    result = await HelperClient("/nowhere/s", timeout=5).check_account("alice")
+    assert result.verdict is PasswordVerdict.UNAVAILABLE

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from berth import journal
 from berth.helper import __main__ as server
-from berth.helper import passwords, policy, slurm
+from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import success
 from tests.unit.helper.requests import RESOURCES, valid
 
@@ -52,19 +52,19 @@ class Done:
 
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
-        self.passwords = 0
+        self.logins = 0
 
     def run(self, _user: object, argv: list[str], *_: object) -> slurm._Result:
         self.commands.append(argv)
         return slurm._Result(0, "12\n", "sbatch: Job 12 to start now\n")
 
     def check(self, *_: object) -> dict[str, object]:
-        self.passwords += 1
+        self.logins += 1
         return success()
 
     @property
     def anything(self) -> bool:
-        return bool(self.commands or self.passwords)
+        return bool(self.commands or self.logins)
 
 
 @contextlib.contextmanager
@@ -74,6 +74,7 @@ def observed() -> Iterator[Done]:
     with (
         mock.patch.object(slurm, "_run", done.run),
         mock.patch.object(passwords, "check", done.check),
+        mock.patch.object(accounts, "check", done.check),
         mock.patch.object(policy, "find_user", return_value=everybody),
     ):
         yield done

@@ -19,8 +19,9 @@ def request(verb: str, **changes: object) -> dict[str, Any]:
 
 
 def test_every_verb_is_understood() -> None:
-    password, submit, cancel, estimate = map(parse, valid("alice"))
+    password, submit, cancel, estimate, account = map(parse, valid("alice"))
     assert password == protocol.CheckPassword("alice", "pass word")
+    assert account == protocol.CheckAccount("alice")
     assert submit == protocol.Submit(
         "alice",
         JOB_NAME,
@@ -99,7 +100,7 @@ def test_names_of_accounts_as_they_occur_are_accepted(user: str) -> None:
     ],
 )
 def test_other_names_are_refused(user: object) -> None:
-    for verb in ("check-password", "submit", "cancel", "estimate"):
+    for verb in ("check-password", "check-account", "submit", "cancel", "estimate"):
         with pytest.raises(protocol.BadRequestError, match="'user'"):
             parse(request(verb, user=user))
 

@@ -17,7 +17,7 @@ import pytest
 
 from berth import journal
 from berth.helper import __main__ as server
-from berth.helper import passwords, policy, slurm
+from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import MAX_BYTES, Answer, success
 from tests.unit.helper.conftest import needs_root
 from tests.unit.helper.requests import JOB_NAME, valid
@@ -66,17 +66,18 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for name in ("submit", "cancel", "estimate"):
         monkeypatch.setattr(slurm, name, verb(name))
     monkeypatch.setattr(passwords, "check", verb("check"))
+    monkeypatch.setattr(accounts, "check", verb("account"))
     return done
 
 
 def test_every_verb_is_done_once(settings: Settings, ordinary: str, calls: list[str]) -> None:
-    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 4
-    assert calls == ["check", "submit", "cancel", "estimate"]
+    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 5
+    assert calls == ["check", "submit", "cancel", "estimate", "account"]
 
 
 @pytest.mark.parametrize("name", ["root", "berth-no-such-user"])
 def test_nothing_is_submitted_for_root_or_strangers(settings: Settings, calls: list[str], name: str) -> None:
-    for fields in valid(name)[1:]:
+    for fields in valid(name)[1:4]:
         answer = ask(settings, fields)
         assert answer == {
             "ok": False,
@@ -88,7 +89,7 @@ def test_nothing_is_submitted_for_root_or_strangers(settings: Settings, calls: l
 
 def test_nothing_is_submitted_outside_the_group(settings: Settings, ordinary: str, calls: list[str]) -> None:
     closed = dataclasses.replace(settings, allowed_group="berth-no-such-group")
-    assert {ask(closed, fields)["error"] for fields in valid(ordinary)[1:]} == {"not-permitted"}
+    assert {ask(closed, fields)["error"] for fields in valid(ordinary)[1:4]} == {"not-permitted"}
     assert calls == []
 
 
@@ -142,11 +143,11 @@ def test_one_line_is_logged_without_secrets(
         ask(settings, fields)
     ask(settings, {**valid("hunter2")[0]})
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == len(calls) == 5
+    assert len(lines) == len(calls) == 6
     nonce = JOB_NAME.removeprefix("berth-")
     assert f" event=helper verb=submit user={ordinary} session={nonce} ok=true seconds=" in lines[1]
     assert f" event=helper verb=cancel user={ordinary} job_id=12 ok=true seconds=" in lines[2]
-    assert "user=(unknown)" in lines[4]
+    assert "user=(unknown)" in lines[5]
     assert not any(word in line for line in lines for word in ("pass word", "a secret", "hunter2"))
 
 

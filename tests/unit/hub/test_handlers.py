@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 import pytest
 from jupyterhub.scopes import parse_scopes
+from tornado import web
 from tornado.httpclient import AsyncHTTPClient, HTTPResponse
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
@@ -17,7 +18,7 @@ from tornado.web import Application
 
 from berth.helper.client import EstimateResult, Verdict
 from berth.hub.form.estimate import Estimator
-from berth.hub.handlers import advice, availability, stop
+from berth.hub.handlers import advice, availability, report, stop
 from berth.hub.texts.localized import localize
 from berth.slurm.free import openings
 from tests.unit.hub.factories import NOW, snapshot
@@ -262,3 +263,22 @@ async def test_a_reader_who_goes_away_leaves_nothing_behind(site: Site) -> None:
     await until(lambda: not site.stage.service.streams._writers)
     with pytest.raises(Exception):  # noqa: B017, PT011 - the client's own words for a lost connection
         await reading
+
+
+# --- what a session says ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"idle_minutes": 0}', b'{"idle_minutes": "5"}', b'{"idle_minutes": 5, "port": 40000}']
+    + [b'{"port": 40000}', b'{"port": 80, "ready": true}', b'{"port": 40000, "ready": true, "user": "bob"}'],
+)
+def test_a_session_that_says_something_else_is_refused(body: bytes) -> None:
+    with pytest.raises(web.HTTPError) as caught:
+        report._read(body)
+    assert caught.value.status_code == 400
+
+
+def test_a_session_says_that_it_serves_or_that_nobody_uses_it() -> None:
+    assert report._read(b'{"port": 40000, "ready": true}') == report._Report(port=40000, ready=True)
+    assert report._read(b'{"idle_minutes": 5}') == report._Ending(idle_minutes=5)

@@ -40,6 +40,17 @@ def past(number: int = 0, ended: Job | None = None, **changes: Any) -> PastSessi
     return replace(base, **changes)
 
 
+def test_a_session_that_nobody_used_says_so_once_slurm_has_ended_it() -> None:
+    unused = replace(past(), record=record(idle_minutes=30))
+    found = explain.ending(unused, CHOICES)
+    assert str(found.said).startswith("The session ended after 30 minutes without activity")
+    assert found.word == ""
+    killed = replace(unused, job=job(state="TIMEOUT", time_limit=480))
+    assert "reached its time limit" in str(explain.ending(killed, CHOICES).said)
+    running = replace(unused, job=job(state="RUNNING"))
+    assert "without activity" not in str(explain.ending(running, CHOICES).said)
+
+
 # --- how it ended -----------------------------------------------------------------------------------------
 
 

@@ -597,3 +597,12 @@ def test_settings_that_no_longer_do_anything_refuse_to_be_set(name: str) -> None
 
 def test_the_api_entry_of_batchspawner_is_gone() -> None:
     assert r"/api/batchspawner" not in [entry[0] for entry in default_handlers]
+
+
+async def test_why_an_unused_session_ends_outlives_a_restart_of_the_hub(stage: Stage) -> None:
+    spawner = stage.begin()
+    spawner.record = SessionRecord("0" * 32, 1, NOW, phase="ready", job_id=7)
+    spawner.session_unused(30)
+    record = stage.restarted().record
+    assert record is not None
+    assert record.idle_minutes == 30

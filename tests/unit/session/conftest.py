@@ -58,6 +58,7 @@ class Layer:
             "refused_minutes": 10,
             "logs_kept": 20,
             "log_days": 90,
+            "idle_minutes": 0,
             "work": "",
             "scratch": "",
             "links": True,

@@ -21,6 +21,7 @@ GOOD = {
     "refused_minutes": 10,
     "logs_kept": 20,
     "log_days": 90,
+    "idle_minutes": 0,
     "work": "/work/{account}/{user}",
     "scratch": "",
     "links": True,

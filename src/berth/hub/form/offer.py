@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from berth.hub.form import policy as policies
 from berth.hub.form.options import NO_ACCOUNT, NO_RESERVATION, Choice, Offer
 from berth.hub.form.rights import account_rules, accounts_of, obstacle, reservation_rules
 from berth.hub.form.rules import Rules
@@ -43,14 +44,23 @@ def compute(
 ) -> Offer:
     """Compute what `person` may choose from at the Unix time `now`."""
     today = words.day(now)
-    offered = tuple(release for release in releases if release.offered(today))
+    policy = policies.of(person.groups, settings.group_limits)
+    withheld = {item.name: _withheld(item) for item in releases if not item.offered(today)}
+    withheld |= {
+        item.name: policy.unseen(item.name)
+        for item in releases
+        if item.offered(today) and not policy.shows(item.name)
+    }
+    offered = tuple(release for release in releases if release.name not in withheld)
     accounts = accounts_of(person.name, snapshot)
     reservations = reservation_rules(person.name, person.groups, snapshot, accounts, now)
     rules = Rules(
         shapes=snapshot.shapes,
         accounts={name: account_rules(person.name, snapshot, item) for name, item in accounts.items()},
         reservations={item.name: rule for item, rule in reservations},
+        policy=policy,
     )
+    gpus = _gpus(rules, settings)
     choices = {
         "reservation": _reservations([item for item, _ in reservations], now),
         "account": tuple(Choice(name, name or _no_account(snapshot)) for name in accounts),
@@ -62,7 +72,7 @@ def compute(
             for text in settings.memory.choices
             if _any(rules, "memory", amount := words.amount_of("memory", text))
         ),
-        "gpus": _gpus(rules, settings),
+        "gpus": tuple(item for item in gpus if policy.allows("gpus", words.amount_of("gpus", item.value))),
         "time": tuple(
             Choice(text, words.duration(amount))
             for text in settings.time.choices
@@ -81,8 +91,14 @@ def compute(
         choices=choices,
         defaults={name: _default(entries, wanted.get(name, "")) for name, entries in choices.items()},
         releases=offered,
-        withheld={item.name: _withheld(item) for item in releases if not item.offered(today)},
-        hints=_hints(snapshot, accounts),
+        withheld={
+            "release": withheld,
+            "cores": policy.withheld("cores", map(str, settings.cores.choices)),
+            "memory": policy.withheld("memory", settings.memory.choices),
+            "gpus": policy.withheld("gpus", [item.value for item in gpus]),
+            "time": policy.withheld("time", settings.time.choices),
+        },
+        hints={name: policy.hint(name, hint) for name, hint in _hints(snapshot, accounts).items()},
         rules=rules,
         missing=obstacle(person.name, person.groups, snapshot) or _nothing(choices, releases),
     )
@@ -112,7 +128,9 @@ def _default(entries: Sequence[Choice], wanted: str) -> str:
 
 
 def _any(rules: Rules, name: str, amount: int) -> bool:
-    """Tell whether some node has so much, and some account allows it."""
+    """Tell whether some node has so much, and some account and the site's policy allow it."""
+    if not rules.policy.allows(name, amount):
+        return False
     resource = RESOURCES.get(name)
     allowed = [
         item.enforced.most(resource) if resource else item.enforced.minutes

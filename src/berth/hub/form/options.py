@@ -107,8 +107,8 @@ class Offer:
     """What can be had together."""
     missing: Text | None = None
     """A sentence when no session can be started at all."""
-    withheld: Mapping[str, Text] = field(default_factory=dict)
-    """Why a release that is installed cannot be chosen, by its name."""
+    withheld: Mapping[str, Mapping[str, Text]] = field(default_factory=dict)
+    """By field and value: why it cannot be chosen though there is such a thing."""
 
     def validate(self, raw: Mapping[str, Any]) -> SessionOptions:
         """Return the options for `raw` (text by field; a missing field means its default).
@@ -153,8 +153,8 @@ class Offer:
         return values, problems
 
     def _no_choice(self, name: str, value: str) -> Text:
-        if name == "release" and value in self.withheld:
-            return self.withheld[value]
+        if sentence := self.withheld.get(name, {}).get(value):
+            return sentence
         if name in RISING and self.choices[name]:
             highest = self.choices[name][-1].text
             return say("form.no_choice_highest", label=LABELS[name], value=value, highest=highest)

@@ -150,4 +150,5 @@ def _data(offer: Offer) -> dict[str, Any]:
 def _most_memory(rules: Rules) -> set[int]:
     """Return every size (MiB) that may be the most memory, for the script to show in the same words."""
     allowed = {item.enforced.most(qos.MEMORY) for item in rules.accounts.values()}
+    allowed.add(rules.policy.most.get("memory"))
     return {0, *(shape.memory_mib for shape in rules.shapes), *(most for most in allowed if most is not None)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from berth.hub.form.policy import Policy
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS, RESOURCES
 from berth.hub.texts.text import say
@@ -69,6 +70,8 @@ class Rules:
     shapes: tuple[Shape, ...]
     accounts: Mapping[str, AccountRules]
     reservations: Mapping[str, ReservationRules]
+    policy: Policy = field(default_factory=Policy)
+    """What the site allows the user's groups."""
 
     def problem(self, name: str, values: Mapping[str, str]) -> Text | None:
         """Return a sentence when the choice of a field cannot be had together with the others, else None.
@@ -112,9 +115,10 @@ class Rules:
         return self.accounts[values["account"]].enforced
 
     def _allowed(self, name: str, values: Mapping[str, str]) -> int | None:
-        """Return what Slurm's limits allow."""
+        """Return what Slurm's limits and the site's policy allow."""
         enforced = self._enforced(values)
-        return enforced.minutes if name == "time" else enforced.most(RESOURCES[name])
+        most = enforced.minutes if name == "time" else enforced.most(RESOURCES[name])
+        return self.policy.lowest(name, most)
 
     def _possible(self, name: str, values: Mapping[str, str]) -> int | None:
         """Return what some node has, or for times, what the reservation leaves."""
@@ -149,6 +153,8 @@ class Rules:
 
     def _gpus(self, values: Mapping[str, str]) -> Text | None:
         label, (gpu_type, count) = LABELS["gpus"], words.split_gpus(values["gpus"])
+        if not self.policy.allows("gpus", count):
+            return self.policy.beyond("gpus")
         enforced = self._enforced(values)
         if not any(shape.has_gpus(gpu_type, count) for shape in self._reached(values)):
             return say(
@@ -174,6 +180,8 @@ class Rules:
                 most=words.shown(name, possible),
                 place=self._place(values, name),
             )
+        if not self.policy.allows(name, amount) and allowed == self.policy.most[name]:
+            return self.policy.beyond(name)
         if allowed is not None and amount > allowed:
             return say("form.most_allowed", label=label, most=words.shown(name, allowed))
         return None
@@ -208,7 +216,7 @@ class Rules:
                 }
                 for shape in self.shapes
             ],
-            "accounts": {name: _account_data(item) for name, item in self.accounts.items()},
+            "accounts": {name: _account_data(item, self.policy) for name, item in self.accounts.items()},
             "reservations": {
                 name: {
                     "accounts": sorted(item.accounts),
@@ -220,14 +228,16 @@ class Rules:
         }
 
 
-def _account_data(item: AccountRules) -> dict[str, Any]:
+def _account_data(item: AccountRules, policy: Policy) -> dict[str, Any]:
     enforced = item.enforced
-    kinds = enforced.gpu_types()
+    gpus = {kind: enforced.most(f"{qos.GPU}:{kind}" if kind else qos.GPU) for kind in enforced.gpu_types()}
+    if (most := policy.lowest("gpus", gpus.get(""))) is not None:
+        gpus[""] = most
     return {
-        "time": _time_data(enforced.minutes),
-        "cores": enforced.most(qos.CPU),
-        "memory": enforced.most(qos.MEMORY),
-        "gpus": {kind: enforced.most(f"{qos.GPU}:{kind}" if kind else qos.GPU) for kind in sorted(kinds)},
+        "time": _time_data(policy.lowest("time", enforced.minutes)),
+        "cores": policy.lowest("cores", enforced.most(qos.CPU)),
+        "memory": policy.lowest("memory", enforced.most(qos.MEMORY)),
+        "gpus": dict(sorted(gpus.items())),
         "least": {name: enforced.least(what) for name, what in RESOURCES.items()},
         "notes": {name: str(note) for name, note in item.notes.items()},
     }

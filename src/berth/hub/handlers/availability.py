@@ -10,6 +10,7 @@ from jupyterhub.handlers.login import LogoutHandler as StockLogoutHandler
 from tornado import web
 from tornado.iostream import StreamClosedError
 
+from berth.hub.auth import AccountAuthenticator
 from berth.hub.form import availability
 from berth.hub.form.options import OptionsError
 from berth.hub.handlers.base import DocumentHandler, options_of
@@ -76,3 +77,11 @@ class LogoutHandler(StockLogoutHandler):
     async def handle_logout(self) -> None:
         """End them."""
         self.settings["berth"].streams.end(self.get_session_cookie())
+
+    async def render_logout_page(self) -> None:
+        """Go on to the log-out of the provider where users signed in, if the site wants that."""
+        own = isinstance(self.authenticator, AccountAuthenticator)
+        if url := await self.authenticator.end_session_url() if own else "":
+            self.redirect(url)
+            return
+        await super().render_logout_page()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyterhub.apihandlers import APIHandler
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tornado import web
 
 from berth.hub.session.spawner import BerthSpawner
@@ -16,11 +16,18 @@ class _Report(BaseModel):
     ready: bool
 
 
+class _Ending(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    idle_minutes: int = Field(ge=1)
+
+
 class SessionReportHandler(APIHandler):
     """`/hub/api/berth/session`, authenticated by a session's own token and nothing else.
 
     `POST`: the session says on which port it serves; takes a port of the site's range and the ready flag. The
     address is taken from Slurm. Answers 204, and 204 again when repeated.
+    `POST {"idle_minutes": …}`: the session ends by itself, as nobody used it for so long.
     `GET`: `{"end": …}`, the Unix time when Slurm ends the job, null while that is not known.
     """
 
@@ -34,10 +41,12 @@ class SessionReportHandler(APIHandler):
     async def post(self) -> None:
         """Take the report."""
         spawner = self._spawner()
-        try:
-            report = _Report.model_validate_json(self.request.body)
-        except ValidationError as error:
-            raise web.HTTPError(400, "send {port: number, ready: true}") from error
+        report = _read(self.request.body)
+        if isinstance(report, _Ending):
+            spawner.session_unused(report.idle_minutes)
+            self.set_status(204)
+            self.finish()
+            return
         low, high = self.settings["berth"].hub.session.port_range
         if not low <= report.port <= high:
             raise web.HTTPError(400, f"the port must be from {low} to {high}")
@@ -56,3 +65,10 @@ class SessionReportHandler(APIHandler):
             if isinstance(spawner, BerthSpawner) and spawner.token_id == token.id:
                 return spawner
         raise web.HTTPError(404, "the hub has no session with this token")
+
+
+def _read(body: bytes) -> _Report | _Ending:
+    try:
+        return TypeAdapter(_Report | _Ending).validate_json(body)
+    except ValidationError as error:
+        raise web.HTTPError(400, "send {port: number, ready: true} or {idle_minutes: number}") from error

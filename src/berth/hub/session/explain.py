@@ -53,6 +53,8 @@ def ending(past: PastSession, memory_choices: Sequence[int]) -> Ending:
         return Ending(say("session.end_not_proven", job_id=record.job_id), "", record.job_id)
     if past.as_wished:
         return Ending(_stopped(job), "", job.job_id)
+    if record.idle_minutes and job.state == "COMPLETED":
+        return Ending(say("session.end_idle", count=record.idle_minutes), "", job.job_id)
     word = "" if job.state in _EXPECTED or job.cancelled_by_user else job.state
     return Ending(ended(job, memory_choices), word, job.job_id)
 

@@ -204,6 +204,12 @@ class BerthSpawner(TellingSpawner):
         self.service.collector.notify()
         self.service.collector.wake()
 
+    def session_unused(self, minutes: int) -> None:
+        """Take it that the session ends by itself because nobody used it; its end is proven by Slurm."""
+        if self.record is not None:
+            self.record.idle_minutes = minutes
+            self._save()
+
     async def poll(self) -> int | None:
         """Return None while the session lives as far as is known, its exit code once its end is proven."""
         if self.record is None:

@@ -41,6 +41,8 @@ class SessionRecord:
     """Nobody said whether the submission reached Slurm; it is looked for in the queue."""
     failure: dict[str, Any] | None = None
     """Why the hub ended it by itself: a stored `Text` (see `berth.hub.texts.text`)."""
+    idle_minutes: int = 0
+    """The session said that it ends because nobody used it for so long; 0: it did not."""
     restarts: int = 0
     """How often Slurm had requeued the job when it was last looked at."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import logging
 import os
 from functools import partial
@@ -12,6 +13,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
+from berth.session import idle
 from berth.session.workbench import memory, tools
 from berth.session.workbench.status import Status, StatusHandler
 
@@ -42,7 +44,13 @@ class LateHandler(JupyterHandler):  # type: ignore[misc, unused-ignore]
 def _load_jupyter_server_extension(serverapp: SessionServerApp) -> None:
     launch = serverapp.launch
     found = tools.load(launch.layer / "etc" / "tools")
-    StatusHandler.status = Status(serverapp.ask_hub, found, memory.find())
+    kernels, minutes = serverapp.kernel_manager, launch.settings.idle_minutes
+    StatusHandler.status = Status(
+        serverapp.ask_hub,
+        found,
+        memory.find(),
+        lambda: idle.soonest(kernels, minutes, dt.datetime.now(dt.UTC)),
+    )
     LateHandler.loaded = asyncio.Event()
     app: Any = serverapp.web_app
     base: str = app.settings["base_url"]

@@ -29,6 +29,8 @@ class Status:
     ask_hub: Callable[[], Awaitable[dict[str, Any]]]
     tools: tuple[Tool, ...]
     memory: memory.Memory | None
+    idle: Callable[[], dict[str, Any] | None] = lambda: None
+    """Gives which idle kernel is ended first, and when."""
     gpus: Gpus | None = None
     """None until the dashboards are loaded."""
     _hub: dict[str, Any] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Status:
             "gpus": None
             if self.gpus is None
             else {"watched": len(self.gpus.handles), "problem": self.gpus.problem},
+            "idle": self.idle(),
             "tools": [{"name": tool.name, "title": tool.title, "icon": tool.icon} for tool in self.tools],
         }
 

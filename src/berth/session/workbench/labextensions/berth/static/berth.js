@@ -9,6 +9,7 @@
   const GIB = 2 ** 30;
   const TIME_WARNINGS_S = [30 * 60, 10 * 60, 3 * 60];
   const MEMORY_WARNING = 0.9;
+  const IDLE_WARNING_S = 10 * 60;
   let shared;
 
   /** Take a module of JupyterLab's own. */
@@ -41,6 +42,18 @@
       this.notification[kind](message, { autoClose: false });
     }
 
+    /** A kernel that nobody uses ends soon: said once, and again after it was used. */
+    lookAtIdle(idle) {
+      if (idle === null) return;
+      if (idle.left > Math.min(IDLE_WARNING_S, idle.minutes * 30)) {
+        this.told.delete("idle");
+        return;
+      }
+      this.tell("idle", "warning",
+        `The kernel ${idle.kernel} is idle and ends in ${duration(idle.left)}: this service ends kernels after ` +
+        `${idle.minutes} min without use. What is in its memory is lost then; run a cell to keep it.`);
+    }
+
     look(status) {
       const left = status.end === null ? Infinity : status.end - status.now;
       const due = TIME_WARNINGS_S.filter((limit) => left <= limit);
@@ -49,6 +62,7 @@
         TIME_WARNINGS_S.filter((limit) => limit > which).forEach((limit) => this.told.add(`time-${limit}`));
         this.tell(`time-${which}`, "warning", `This session ends in ${duration(left)}. Save your work: what runs then is lost.`);
       }
+      this.lookAtIdle(status.idle);
       const memory = status.memory;
       if (memory === null) return;
       if (memory.limit !== null) {
