@@ -18,8 +18,13 @@ class Group(NamedTuple):
 # Imported when they are named: what one needs need not be there for another. A command that needs other
 # packages than its group has an entry of its own.
 GROUPS: Final = {
+    "announce": Group("berth.hub.operate.commands.announce", "tell users something on all pages and in Lab"),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
+    "maintenance": Group(
+        "berth.hub.operate.commands.maintenance", "keep new sessions from starting for a while"
+    ),
+    "sessions": Group("berth.hub.operate.commands.sessions", "all sessions at a glance, and their end"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
     "release catalogue": Group(
         "berth.hub.releases.cli", "write the published releases as HTML files, hidden ones left out"

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from berth.hub.operate.notices import Announcement
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -118,6 +119,8 @@ class HubSettings(_Model):
     """Users with JupyterHub's admin page."""
     history_days: int = Field(default=30, ge=0, le=3650)
     """Days that a user's past sessions are kept; 0: none are."""
+    announcements: tuple[Announcement, ...] = ()
+    """What users shall know, beside what the command `berth announce` adds."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

@@ -21,6 +21,7 @@ from tornado.web import Application, StaticFileHandler
 
 from berth.hub import assets, footer
 from berth.hub.handlers import HANDLERS
+from berth.hub.operate import shown
 from berth.hub.texts.localized import localize
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ class Website:
                 static_path=static,
                 static_url_prefix="/hub/static/",
                 template_vars=assets.TEMPLATE_VARIABLES
-                | {"links": partial(footer.links, stage.service.form.links)},
+                | {
+                    "links": partial(footer.links, stage.service.form.links),
+                    "notices": partial(shown.on_page, stage.service.board),
+                },
                 jinja2_env=templates(enable_async=True),
                 jinja2_env_sync=templates(),
                 log_function=lambda _handler: None,

@@ -10,6 +10,7 @@ from tornado import web
 
 from berth.hub.form import options
 from berth.hub.form import page as form
+from berth.hub.operate import gate
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import ENGLISH, say
 
@@ -90,6 +91,8 @@ class FormSpawner(SlurmSpawner):
             estimate=estimate,
             base_url=self.hub.base_url,
             own=form.reader.get() in {"", self.user.name},
+            closed=gate.note(self.service.board),
+            exception=gate.exception(self.service.board),
             user=self.user.name,
         )
         return form.render(self.service, offer, page)
@@ -113,7 +116,8 @@ class FormSpawner(SlurmSpawner):
             raise
 
     async def checked(self, raw: dict[str, Any]) -> dict[str, str]:
-        """Return a value for every field, or raise BadOptions: for the form and the REST API alike."""
+        """Return a value for every field, or raise BadOptions or Closed: for form and REST API alike."""
+        gate.check(self.service.board)
         offer = await self.service.offer(self.user.name)
         try:
             offer.validate(raw)

@@ -47,6 +47,8 @@ def ending(past: PastSession, memory_choices: Sequence[int]) -> Ending:
     job, record = past.job, past.record
     if failure := text.from_dict(record.failure):
         return Ending(failure, "start-failed", record.job_id)
+    if past.on_purpose and (said := text.from_dict(record.ended_by)):
+        return Ending(said, "", record.job_id)
     if record.job_id is None:
         return Ending(say("session.end_unanswered"), "", None)
     if job is None or not job.ended:

@@ -37,6 +37,8 @@ class SessionRecord:
     """Nobody said whether the submission reached Slurm; it is looked for in the queue."""
     failure: dict[str, Any] | None = None
     """Why the hub ended it by itself: a stored `Text` (see `berth.hub.texts.text`)."""
+    ended_by: dict[str, Any] | None = None
+    """What an operator who ended it says to its user: a stored `Text`."""
     restarts: int = 0
     """How often Slurm had requeued the job when it was last looked at."""
 
