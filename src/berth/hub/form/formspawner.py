@@ -69,6 +69,11 @@ class FormSpawner(SlurmSpawner):
         return service
 
     @property
+    def closed(self) -> Text | None:
+        """Why the form is not to be filled in now by who reads it; None: it is."""
+        return gate.note(self.service.board)
+
+    @property
     def last_end(self) -> Text | None:
         """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
         return None
@@ -91,7 +96,7 @@ class FormSpawner(SlurmSpawner):
             estimate=estimate,
             base_url=self.hub.base_url,
             own=form.reader.get() in {"", self.user.name},
-            closed=gate.note(self.service.board),
+            closed=self.closed,
             exception=gate.exception(self.service.board),
             user=self.user.name,
         )
@@ -126,7 +131,8 @@ class FormSpawner(SlurmSpawner):
         return offer.clean(raw)[0]
 
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
-        """Refuse to start from a link: a link only fills the form."""
+        """Refuse to start from a link: a link only fills the form, if there is one at the moment."""
+        gate.check(self.service.board)
         self._typed = options.single_values(query)
         raise LinkOnlyFillsError
 
