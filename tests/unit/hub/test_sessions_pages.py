@@ -65,7 +65,7 @@ def ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         spawner.record.phase = "stopping"
         stage.collector.publish(ended=(job(state="CANCELLED", nodes=("gpu2",), cancelled_by="alice"),))
         spawner.clear_state()
-        spawner.server = None
+        spawner.orm_spawner.server = None
 
     monkeypatch.setattr(ending, "end", stop)
     return ended
