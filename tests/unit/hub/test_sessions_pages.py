@@ -66,6 +66,7 @@ def ends(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         stage.collector.publish(ended=(job(state="CANCELLED", nodes=("gpu2",), cancelled_by="alice"),))
         spawner.clear_state()
         spawner.orm_spawner.server = None
+        stage.database.commit()
 
     monkeypatch.setattr(ending, "end", stop)
     return ended
@@ -265,6 +266,15 @@ async def test_an_announcement_is_on_every_page_as_plain_text_until_it_is_remove
     assert (await site.send("DELETE", f"/hub/api/berth/announcements/{name}", "")).code == 204
     assert (await site.page("/hub/home")).select("#berth-notices") == []
     assert (await site.send("DELETE", f"/hub/api/berth/announcements/{name}", "")).code == 404
+
+
+async def test_a_session_hears_of_it_too(site: Website, serving: BerthSpawner) -> None:
+    await site.send("POST", "/hub/api/berth/announcements", json.dumps({"text": "New GPUs."}))
+    answer = await site.get("/hub/api/berth/session", Authorization=f"token {serving.api_token}")
+    found = json.loads(answer.body)
+    assert found["end"] > time.time()
+    (notice,) = found["notices"]
+    assert (notice["level"], notice["text"], notice["until"]) == ("info", {"en": "New GPUs."}, None)
 
 
 async def test_a_wrong_announcement_is_refused_with_a_sentence(site: Website) -> None:

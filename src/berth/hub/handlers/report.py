@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from jupyterhub.apihandlers import APIHandler
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tornado import web
 
+from berth.hub.operate import shown
 from berth.hub.session.spawner import BerthSpawner
 
 
@@ -21,15 +24,18 @@ class SessionReportHandler(APIHandler):
 
     `POST`: the session says on which port it serves; takes a port of the site's range and the ready flag. The
     address is taken from Slurm. Answers 204, and 204 again when repeated.
-    `GET`: `{"end": …}`, the Unix time when Slurm ends the job, null while that is not known.
+    `GET`: `{"end": …, "notices": […]}`, the Unix time when Slurm ends the job, null while that is not known,
+    and what operators announce (see `berth.hub.operate.shown.Notice`).
     """
 
     def check_xsrf_cookie(self) -> None:
         """Cookies are not accepted here, so there is nothing to forge."""
 
     async def get(self) -> None:
-        """Say when the session ends."""
-        self.finish({"end": self._spawner().ends_at()})
+        """Say when the session ends, and what its user shall know."""
+        end = self._spawner().ends_at()
+        found = shown.notices(self.settings["berth"].board, time.time())
+        self.finish({"end": end, "notices": [notice.to_dict() for notice in found]})
 
     async def post(self) -> None:
         """Take the report."""

@@ -35,12 +35,16 @@ class Status:
     _asked: float = float("-inf")
 
     async def document(self) -> dict[str, Any]:
-        """Give the answer as JSON: `end` is a Unix time or null, amounts of memory are bytes."""
+        """Give the answer as JSON: `end` is a Unix time or null, amounts of memory are bytes.
+
+        `notices` are what operators announce, as the hub said it last: without those that are over by now.
+        """
         await self._refresh()
         usage = self.memory.usage() if self.memory is not None else None
         return {
             "now": time.time(),
             "end": self._hub.get("end"),
+            "notices": self._notices(),
             "memory": None
             if usage is None
             else {"used": usage.used, "limit": usage.limit, "killed": usage.killed},
@@ -49,6 +53,11 @@ class Status:
             else {"watched": len(self.gpus.handles), "problem": self.gpus.problem},
             "tools": [{"name": tool.name, "title": tool.title, "icon": tool.icon} for tool in self.tools],
         }
+
+    def _notices(self) -> list[dict[str, Any]]:
+        now = time.time()
+        found: list[dict[str, Any]] = self._hub.get("notices", [])
+        return [item for item in found if item["until"] is None or item["until"] > now]
 
     async def _refresh(self) -> None:
         if time.monotonic() - self._asked < ASK_SECONDS:

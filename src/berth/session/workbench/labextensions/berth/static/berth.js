@@ -9,6 +9,7 @@
   const GIB = 2 ** 30;
   const TIME_WARNINGS_S = [30 * 60, 10 * 60, 3 * 60];
   const MEMORY_WARNING = 0.9;
+  const NOTIFICATION_LETTERS = 140;
   let shared;
 
   /** Take a module of JupyterLab's own. */
@@ -66,6 +67,32 @@
           "Start a session with more memory, or work on less at a time.");
       }
       this.killed = memory.killed;
+    }
+  }
+
+  /** Say once what operators announce, in the browser's language where they wrote it in that, too. */
+  class Notices {
+    constructor(Notification, page) {
+      this.notification = Notification;
+      this.page = page;
+      this.shown = new Map();
+    }
+
+    look(notices) {
+      const language = navigator.language.split("-")[0];
+      for (const { id, level, text } of notices) {
+        if (this.shown.has(id)) continue;
+        const words = text[language] ?? text.en;
+        // Notifications are plain text, and cut: the hub's pages have all of it.
+        const actions = words.length > NOTIFICATION_LETTERS
+          ? [{ label: "Read all", callback: () => { window.open(this.page, "_blank", "noopener"); } }] : [];
+        this.shown.set(id, this.notification[level === "warning" ? "warning" : "info"](words, { autoClose: false, actions }));
+      }
+      for (const [id, notification] of this.shown) {
+        if (notices.some((notice) => notice.id === id)) continue;
+        this.notification.dismiss(notification);
+        this.shown.delete(id);
+      }
     }
   }
 
@@ -139,6 +166,7 @@
         const base = settings.baseUrl;
         const hub = PageConfig.getOption("hubPrefix") || "/hub/";
         const warnings = new Warnings(Notification);
+        const notices = new Notices(Notification, URLExt.join(hub, "home"));
         const { item, show } = statusItem(Widget, URLExt.join(hub, "home"));
         bar?.registerStatusItem("berth:status", { item, align: "right", rank: 1000 });
         limitPanels(null);
@@ -149,6 +177,7 @@
             const status = await answer.json();
             show(statusText(status));
             warnings.look(status);
+            notices.look(status.notices);
             limitPanels(status.gpus);
             addCards(app, launcher, LabIcon, base, status.tools);
           } catch (error) {
