@@ -20,6 +20,7 @@ from berth.helper.protocol import (
     Cancel,
     CheckPassword,
     Estimate,
+    Extend,
     Request,
     Submit,
     failure,
@@ -45,6 +46,8 @@ def perform(request: Request, settings: Settings) -> Answer:
             return slurm.cancel(user, request, settings)
         case Estimate():
             return slurm.estimate(user, request, settings)
+        case Extend():
+            return slurm.extend(user, request, settings)
 
 
 def answer(connection: socket.socket, settings: Settings) -> tuple[str, Answer]:

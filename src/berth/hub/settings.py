@@ -12,7 +12,15 @@ from typing import Annotated, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from berth.hub.operate.notices import Announcement
 from berth.slurm.notation import units
@@ -96,6 +104,27 @@ class SessionSettings(_Model):
         return self
 
 
+class Extension(_Model):
+    """More time for running sessions, on their users' request."""
+
+    hours: int = Field(ge=1, le=168)
+    """What one request gives."""
+    times: int = Field(default=1, ge=1, le=100)
+    """How often a session may be given that."""
+    most_hours: int = Field(ge=1, le=8784)
+    """The longest time of a session in all."""
+
+    @property
+    def minutes(self) -> int:
+        """What one request gives, in minutes."""
+        return self.hours * 60
+
+    @property
+    def most_minutes(self) -> int:
+        """The longest time in all, in minutes."""
+        return self.most_hours * 60
+
+
 class HubSettings(_Model):
     """`/etc/berth/hub.yml`."""
 
@@ -121,6 +150,8 @@ class HubSettings(_Model):
     """Days that a user's past sessions are kept; 0: none are."""
     announcements: tuple[Announcement, ...] = ()
     """What users shall know, beside what the command `berth announce` adds."""
+    walltime_extension: Annotated[Extension | None, BeforeValidator(lambda given: given or None)] = None
+    """Whether sessions can be given more time; empty: they cannot."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

@@ -62,15 +62,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return act
 
-    for name in ("submit", "cancel", "estimate"):
+    for name in ("submit", "cancel", "estimate", "extend"):
         monkeypatch.setattr(slurm, name, verb(name))
     monkeypatch.setattr(passwords, "check", verb("check"))
     return done
 
 
 def test_every_verb_is_done_once(settings: Settings, ordinary: str, calls: list[str]) -> None:
-    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 4
-    assert calls == ["check", "submit", "cancel", "estimate"]
+    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 5
+    assert calls == ["check", "submit", "cancel", "estimate", "extend"]
 
 
 @pytest.mark.parametrize("name", ["root", "berth-no-such-user"])
@@ -139,9 +139,9 @@ def test_one_line_is_logged_without_secrets(
         ask(settings, fields)
     ask(settings, {**valid("hunter2")[0]})
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == len(calls) == 5
+    assert len(lines) == len(calls) == 6
     assert lines[1].startswith(f"berth-helper: verb=submit user={ordinary} ok=true seconds=")
-    assert "user=(unknown)" in lines[4]
+    assert "user=(unknown)" in lines[5]
     assert not any(word in line for line in lines for word in ("pass word", "a secret", "hunter2"))
 
 

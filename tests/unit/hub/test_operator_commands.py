@@ -183,7 +183,9 @@ EXAMPLES = [
     line
     for page in PAGES
     for block in re.findall(
-        r"^```sh\n(.*?)^```", (ROOT / f"docs/operate/{page}.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+        r"^```sh\n(.*?)^```",
+        (ROOT / f"docs/operate/{page}.md").read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
     )
     for line in block.splitlines()
     if line.startswith("berth ")

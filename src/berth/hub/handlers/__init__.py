@@ -10,6 +10,7 @@ from berth.hub.assets import DIRECTORY
 from berth.hub.form.rest import ServerHandler
 from berth.hub.handlers.advice import AdviceHandler, EstimateHandler
 from berth.hub.handlers.availability import AvailabilityHandler, LogoutHandler
+from berth.hub.handlers.extend import ExtendHandler, SessionExtendHandler
 from berth.hub.handlers.guide import GuideHandler
 from berth.hub.handlers.history import HistoryHandler
 from berth.hub.handlers.operate import (
@@ -28,6 +29,7 @@ from berth.hub.texts.localized import LanguageHandler
 
 HANDLERS: list[tuple[Any, ...]] = [
     (r"/api/berth/session", SessionReportHandler),
+    (r"/api/berth/session/extend", SessionExtendHandler),
     (r"/api/berth/sessions", SessionsAPIHandler),
     (r"/api/berth/sessions/stop", EndSessionsAPIHandler),
     (r"/api/berth/announcements", AnnouncementsHandler),
@@ -39,6 +41,7 @@ HANDLERS: list[tuple[Any, ...]] = [
     (r"/berth/api/advice", AdviceHandler),
     (r"/berth/estimate", EstimateHandler),
     (r"/berth/stop/(?P<user_name>[^/]+)", StopHandler),
+    (r"/berth/extend/(?P<user_name>[^/]+)", ExtendHandler),
     (r"/berth/guide", GuideHandler),
     (r"/berth/sessions", SessionsHandler),
     (r"/berth/sessions/stop", EndSessionsHandler),

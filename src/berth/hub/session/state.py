@@ -39,6 +39,8 @@ class SessionRecord:
     """Why the hub ended it by itself: a stored `Text` (see `berth.hub.texts.text`)."""
     ended_by: dict[str, Any] | None = None
     """What an operator who ended it says to its user: a stored `Text`."""
+    extensions: int = 0
+    """How often it was given more time."""
     restarts: int = 0
     """How often Slurm had requeued the job when it was last looked at."""
 
