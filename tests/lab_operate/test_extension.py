@@ -137,7 +137,7 @@ def test_the_helper_leaves_every_other_job_alone(login: Machine, slurm: Slurm, a
         good = {"user": "alice", "job_id": session.job_id, "job_name": name, "minutes": 60}
         other = slurm.submit("bob", "--time=10", script="sleep 300")
         try:
-            for changed, error in [
+            cases: list[tuple[dict[str, Any], str]] = [
                 ({"minutes": 181}, "not-permitted"),
                 ({"user": "bob"}, "refused"),
                 ({"user": "root"}, "not-permitted"),
@@ -145,7 +145,8 @@ def test_the_helper_leaves_every_other_job_alone(login: Machine, slurm: Slurm, a
                 ({"job_id": other}, "refused"),
                 ({"job_id": other, "user": "bob"}, "refused"),
                 ({"job_id": 99999}, "not-run"),
-            ]:
+            ]
+            for changed, error in cases:
                 assert ask(**{**good, **changed}).get("error") == error, changed
             assert limit(slurm, session) == "00:30:00"
             assert slurm.job(other)["TimeLimit"] == "00:10:00"

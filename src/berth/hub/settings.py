@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from berth.hub.operate.notices import Announcement
+from berth.hub.session.allowance import Extension
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -102,27 +103,6 @@ class SessionSettings(_Model):
             message = f"port_range: {self.port_range[0]} is above {self.port_range[1]}"
             raise ValueError(message)
         return self
-
-
-class Extension(_Model):
-    """More time for running sessions, on their users' request."""
-
-    hours: int = Field(ge=1, le=168)
-    """What one request gives."""
-    times: int = Field(default=1, ge=1, le=100)
-    """How often a session may be given that."""
-    most_hours: int = Field(ge=1, le=8784)
-    """The longest time of a session in all."""
-
-    @property
-    def minutes(self) -> int:
-        """What one request gives, in minutes."""
-        return self.hours * 60
-
-    @property
-    def most_minutes(self) -> int:
-        """The longest time in all, in minutes."""
-        return self.most_hours * 60
 
 
 class HubSettings(_Model):

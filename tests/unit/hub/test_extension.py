@@ -12,7 +12,7 @@ import pytest
 
 from berth.helper.client import ExtendResult, Verdict
 from berth.hub.session import extension
-from berth.hub.settings import Extension
+from berth.hub.session.allowance import Extension
 from berth.slurm.answers import qos
 from berth.slurm.answers.records import Controller, Qos
 from tests.unit.hub.factories import PARTITION, job, reservation
@@ -156,7 +156,7 @@ async def test_the_site_s_bound_the_form_and_the_partition_limit_it(
 
 async def test_the_qos_limits_it(stage: Stage, serving: BerthSpawner, helper: Extending) -> None:
     limited = Qos("normal", frozenset(), {(qos.JOB, qos.WALL): 90})
-    enforcing = Controller(accounting=True, limits=True)
+    enforcing = Controller(accounting=True, associations=True, private_jobs=False, limits=True)
     stage.collector.snapshot = replace(
         stage.collector.snapshot, qos={"normal": limited}, controller=enforcing
     )

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from berth.hub.collector.snapshot import Snapshot
     from berth.hub.form.options import Offer
     from berth.hub.service import Service
+    from berth.hub.session.allowance import Extension
     from berth.hub.session.spawner import BerthSpawner
     from berth.hub.session.state import SessionRecord
-    from berth.hub.settings import Extension, FormSettings
+    from berth.hub.settings import FormSettings
     from berth.hub.texts.text import Text
     from berth.slurm.answers.records import Job
 
