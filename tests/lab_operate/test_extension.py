@@ -63,10 +63,18 @@ def limit(slurm: Slurm, session: Session) -> str:
 def extend(visitor: Visitor) -> Any:
     """Press the button of the home page."""
     page = visitor.http.get("/hub/home")
-    (form,) = [item for item in pages.parse(page).find_all("form") if "/extend/" in str(item.get("action"))]
-    token = form.select_one("input[name=_xsrf]")
-    assert token is not None
-    return visitor.http.post(str(form["action"]), data={"_xsrf": str(token["value"])})
+    (button,) = pages.parse(page).select("#extend")
+    return visitor.http.post(str(button["formaction"]), data=pages.form(page).hidden)
+
+
+def seen(visitor: Visitor) -> None:
+    """Wait until the hub has seen what Slurm has now."""
+    now = time.time()
+    until(
+        lambda: visitor.http.get("/hub/berth/api/availability").json()["asked_at"] > now,
+        "the next look at Slurm",
+        SECONDS,
+    )
 
 
 def test_the_button_gives_more_time_twice_and_then_is_gone(
@@ -102,11 +110,8 @@ def test_limits_of_slurm_refuse_it_with_a_sentence(login: Machine, slurm: Slurm,
     with running(slurm, alice) as session:
         try:
             login.run("scontrol", "update", f"PartitionName={PARTITION}", "MaxTime=60")
-            until(
-                lambda: "last 1 hour at most" in pages.text(alice.call("POST", "/hub/berth/extend/alice")),
-                "the partition's limit",
-                SECONDS,
-            )
+            seen(alice)
+            assert "last 1 hour at most" in pages.text(alice.call("POST", "/hub/berth/extend/alice"))
         finally:
             login.run("scontrol", "update", f"PartitionName={PARTITION}", f"MaxTime={kept}")
         assert limit(slurm, session) == "00:30:00"
@@ -121,11 +126,8 @@ def test_a_maintenance_s_reservation_refuses_it(login: Machine, slurm: Slurm, al
         node = session.job["NodeList"]
         login.run("scontrol", "create", "reservation", "reservationname=disks", f"nodes={node}", *options)
         try:
-            until(
-                lambda: "reserved for disks" in pages.text(alice.call("POST", "/hub/berth/extend/alice")),
-                "the reservation",
-                SECONDS,
-            )
+            seen(alice)
+            assert "reserved for disks" in pages.text(alice.call("POST", "/hub/berth/extend/alice"))
         finally:
             login.run("scontrol", "delete", "reservationname=disks")
         assert limit(slurm, session) == "00:30:00"

@@ -53,6 +53,11 @@ class BerthHub(JupyterHub):
         self.handlers[0:0] = self.add_url_prefix(self.hub_prefix, HANDLERS)
         self.handlers = localize(self.handlers)
 
+    async def init_api_tokens(self) -> None:
+        """Take the services' tokens from the configuration; those that it had before count no more."""
+        await super().init_api_tokens()
+        janitor.revoke_replaced(self.db, self.service_tokens)
+
     async def init_spawners(self) -> int:
         """Take up every session of the database; returns how many."""
         self.service.collector.start()

@@ -76,9 +76,9 @@ def _admit_operator(c: Any, token: str) -> None:  # noqa: ANN401
     """Let the operator's commands in, with no more rights than they need."""
     if not token:
         return
-    c.JupyterHub.services = [{"name": OPERATOR, "api_token": token, "display": False}]
+    c.JupyterHub.services.append({"name": OPERATOR, "api_token": token, "display": False})
     scopes = [gate.SCOPE, "read:servers", "delete:servers"]
-    c.JupyterHub.load_roles = [{"name": OPERATOR, "scopes": scopes, "services": [OPERATOR]}]
+    c.JupyterHub.load_roles.append({"name": OPERATOR, "scopes": scopes, "services": [OPERATOR]})
 
 
 def main(arguments: list[str]) -> int:
