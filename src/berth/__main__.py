@@ -23,8 +23,13 @@ GROUPS: Final = {
     ),
     "backup": Group("berth.hub.backup.cli", "make, check and restore backups of the hub"),
     "database": Group("berth.hub.database.cli", "what is done with the hub's database, as the hub's user"),
+    "announce": Group("berth.hub.operate.commands.announce", "tell users something on all pages and in Lab"),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
+    "maintenance": Group(
+        "berth.hub.operate.commands.maintenance", "keep new sessions from starting for a while"
+    ),
+    "sessions": Group("berth.hub.operate.commands.sessions", "all sessions at a glance, and their end"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
     "usage": Group("berth.hub.usage.cli", "what the sessions of a period used, from Slurm's accounting"),
     "release catalogue": Group(

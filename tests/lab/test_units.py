@@ -79,6 +79,7 @@ def test_settings_and_secrets_are_for_those_who_need_them(login: Machine) -> Non
         "/etc/berth/form.yml": "640 root berth-hub",
         "/etc/berth/helper.json": "600 root root",
         "/etc/berth/proxy.env": "600 root root",
+        "/etc/berth/operator.env": "600 root root",
         "/etc/berth/tls/hub.key": "600 root root",
         "/var/lib/berth-hub": "700 berth-hub berth-hub",
         "/run/berth/helper.sock": "660 root berth-hub",

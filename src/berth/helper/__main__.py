@@ -24,6 +24,7 @@ from berth.helper.protocol import (
     CheckAccount,
     CheckPassword,
     Estimate,
+    Extend,
     Request,
     Submit,
     failure,
@@ -55,6 +56,8 @@ def perform(request: Request, settings: Settings) -> Answer:
             return slurm.cancel(user, request, settings)
         case Estimate():
             return slurm.estimate(user, request, settings)
+        case Extend():
+            return slurm.extend(user, request, settings)
 
 
 def answer(connection: socket.socket, settings: Settings) -> tuple[dict[str, Any], Answer]:

@@ -70,3 +70,11 @@ class EstimateResult:
     message: str = ""
     error: str = ""
     """As in `SubmitResult`."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ExtendResult:
+    """Outcome of an extension; OK means that Slurm has the new limit, else `message` says why not."""
+
+    verdict: Verdict
+    message: str = ""

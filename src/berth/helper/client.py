@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from berth.helper.answers import (
     CancelResult,
     EstimateResult,
+    ExtendResult,
     PasswordResult,
     PasswordVerdict,
     SubmitResult,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CancelResult",
     "EstimateResult",
+    "ExtendResult",
     "HelperClient",
     "HelperError",
     "HelperUnansweredError",
@@ -139,6 +141,12 @@ class HelperClient:
         question = {"user": user, "resources": dataclasses.asdict(resources)}
         verdict, answer, message = await self._settle({"verb": "estimate", **question})
         return EstimateResult(verdict, str(answer.get("text", "")), message, str(answer.get("error", "")))
+
+    async def extend(self, user: str, job_id: int, job_name: str, minutes: int) -> ExtendResult:
+        """Let the user's running session last so many minutes in all. Harmless to repeat."""
+        job = {"user": user, "job_id": job_id, "job_name": job_name}
+        verdict, _, message = await self._settle({"verb": "extend", **job, "minutes": minutes})
+        return ExtendResult(verdict, message)
 
     async def _settle(self, request: dict[str, object]) -> tuple[Verdict, dict[str, Any], str]:
         try:

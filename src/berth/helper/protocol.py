@@ -16,6 +16,7 @@ MAX_BYTES = 65536
 
 _MAX_TEXT = 8192
 _MAX_VARIABLES = 128
+_MAX_MINUTES = 366 * 24 * 60
 _USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 _SLURM_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,127}")
 _GPU_TYPE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
@@ -85,7 +86,17 @@ class Estimate:
     resources: Resources
 
 
-Request = CheckPassword | CheckAccount | Submit | Cancel | Estimate
+@dataclasses.dataclass(frozen=True, slots=True)
+class Extend:
+    """Let the user's running session last `minutes` in all, from its start."""
+
+    user: str
+    job_id: int
+    job_name: str
+    minutes: int
+
+
+Request = CheckPassword | CheckAccount | Submit | Cancel | Estimate | Extend
 Answer = dict[str, object]
 
 
@@ -128,6 +139,14 @@ def parse(document: bytes) -> Request:
         case "estimate":
             _keys("The request", fields, "verb", "user", "resources")
             return Estimate(_text(fields, "user", _USER), _resources(fields["resources"]))
+        case "extend":
+            _keys("The request", fields, "verb", "user", "job_id", "job_name", "minutes")
+            return Extend(
+                _text(fields, "user", _USER),
+                _number(fields, "job_id", 1, 2**32 - 1),
+                _text(fields, "job_name", _JOB_NAME),
+                _number(fields, "minutes", 1, _MAX_MINUTES),
+            )
         case _:
             raise BadRequestError("The request has no verb that the helper knows.")
 
@@ -179,7 +198,7 @@ def _resources(fields: Any) -> Resources:  # noqa: ANN401 (anything JSON may hol
         memory_mib=_number(fields, "memory_mib", 1, 2**30),
         gpus=_number(fields, "gpus", 0, 1024),
         gpu_type=_optional(fields, "gpu_type", _GPU_TYPE),
-        minutes=_number(fields, "minutes", 1, 366 * 24 * 60),
+        minutes=_number(fields, "minutes", 1, _MAX_MINUTES),
     )
 
 

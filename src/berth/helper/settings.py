@@ -38,6 +38,8 @@ class Settings:
     """Where attempts are counted; root's, mode 0700."""
     submit_timeout_seconds: int
     """How long one of Slurm's commands may take; more than Slurm's own MessageTimeout."""
+    extend_up_to_minutes: int
+    """How long a session may last in all that is given more time; 0: none is, whatever the hub asks."""
     pam_service: str
     log_format: str
     """How lines for the journal are written (see `berth.journal`)."""
@@ -60,7 +62,7 @@ def load(path: Path) -> Settings:
 
 def _fits(name: str, kind: str, value: object) -> bool:
     if kind == "int":
-        return type(value) is int and value > 0
+        return type(value) is int and value >= (0 if name == "extend_up_to_minutes" else 1)
     if kind == "str | None" and (value is None or value == ""):
         return True
     if name == "log_format":

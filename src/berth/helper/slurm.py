@@ -1,4 +1,4 @@
-"""Slurm's commands, run as the user in a clean environment, and what their results prove."""
+"""Slurm's commands, run as the user (`extend`: as root) in a clean environment, and what their ends prove."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from berth.helper import home
-from berth.helper.protocol import Answer, Cancel, Estimate, Resources, Submit, failure, success
+from berth.helper.policy import User
+from berth.helper.protocol import Answer, Cancel, Estimate, Extend, Resources, Submit, failure, success
 from berth.helper.refusals import AWAY, REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from berth.helper.policy import User
     from berth.helper.settings import Settings
 
 _MAX_MESSAGE = 2000
-_PREFIX = re.compile(r"^(?:sbatch|scancel): (?:(?:error|fatal): )?", re.MULTILINE)
+_ROOT = User("root", 0, 0, (0,), "/", "/bin/sh")
+_PREFIX = re.compile(r"^(?:sbatch|scancel|squeue|scontrol): (?:(?:error|fatal): )?", re.MULTILINE)
 _COMPLAINT = re.compile(r"^sbatch: (?:error|fatal): ", re.MULTILINE)
 _SUBMISSION_FAILED = re.compile(r"^sbatch: error: Batch job submission failed: (.*)$", re.MULTILINE)
 _TEST_FAILED = re.compile(r"^(?:sbatch: error: )?allocation failure: (.*)$", re.MULTILINE)
@@ -118,6 +119,31 @@ def cancel(user: User, request: Cancel, settings: Settings) -> Answer:
     if result.status == 0:
         return success()
     return failure("refused" if _NOT_CANCELLED.search(result.stderr) else "unknown", result.message)
+
+
+def extend(user: User, request: Extend, settings: Settings) -> Answer:
+    """Give a running session another time limit, as root: Slurm lets nobody raise that of an own job.
+
+    Slurm itself says that the job is this user's, a session, and runs in the partition of sessions.
+    """
+    if request.minutes > settings.extend_up_to_minutes:
+        return failure("not-permitted", f"No session may last {request.minutes} minutes by an extension.")
+    directory, job = settings.slurm_bin_dir, str(request.job_id)
+    session = f"{job} {user.uid} {settings.partition} RUNNING {request.job_name}"
+    look = [f"{directory}/squeue", "--noheader", f"--jobs={job}", "--format=%i %U %P %T %j"]
+    change = [f"{directory}/scontrol", "update", f"JobId={job}", f"TimeLimit={request.minutes}"]
+    try:
+        found = _run(user, look, {}, settings)
+        if found.status != 0:
+            return failure("not-run", found.message)
+        if found.stdout.strip() != session:
+            return failure("refused", f"Job {job} is no running session of {user.name}.")
+        result = _run(_ROOT, change, {}, settings)
+    except _NotRunError as error:
+        return failure("not-run", str(error))
+    if result.status == 0:
+        return success()
+    return failure("unknown" if result.status is None else "refused", result.message)
 
 
 def _sbatch(user: User, resources: Resources, settings: Settings) -> list[str]:

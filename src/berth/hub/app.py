@@ -23,7 +23,6 @@ from berth.hub import access
 from berth.hub.database import connection
 from berth.hub.handlers import HANDLERS
 from berth.hub.metrics import state as metrics
-from berth.hub.metrics import token
 from berth.hub.session import janitor, state
 from berth.hub.session.launch import CHECK_SECONDS, StartFailed
 from berth.hub.texts.localized import localize
@@ -64,11 +63,6 @@ class BerthHub(JupyterHub):
         ours.parent = self.log
         ours.setLevel(self.log_level)
 
-    async def init_api_tokens(self) -> None:
-        """Make the token for Prometheus valid, and no earlier one."""
-        await super().init_api_tokens()
-        token.revoke_others(self.db, self.services)
-
     def init_tornado_settings(self) -> None:
         """Put what spawners and handlers share into the settings they all see."""
         super().init_tornado_settings()
@@ -81,6 +75,11 @@ class BerthHub(JupyterHub):
         super().init_handlers()
         self.handlers[0:0] = self.add_url_prefix(self.hub_prefix, HANDLERS)
         self.handlers = localize(self.handlers, access.Told)
+
+    async def init_api_tokens(self) -> None:
+        """Take the services' tokens from the configuration; those that it had before count no more."""
+        await super().init_api_tokens()
+        janitor.revoke_replaced(self.db, self.service_tokens)
 
     async def init_spawners(self) -> int:
         """Take up every session of the database; returns how many."""

@@ -16,10 +16,13 @@ from berth.hub.database import connection
 from berth.hub.metrics import token
 from berth.hub.oidc.authenticator import OidcAuthenticator
 from berth.hub.oidc.settings import SECRET_VARIABLE, OidcSettings
+from berth.hub.operate import client, gate, shown
 from berth.hub.proxy import PatientProxy
 from berth.hub.service import Service
 from berth.hub.session.spawner import BerthSpawner
 
+OPERATOR = "berth-operator"
+"""The service, in JupyterHub's sense, as which root's commands ask."""
 HTTP_TIMEOUT_SECONDS = 120
 POLL_SECONDS = 5
 SLOW_STOP_SECONDS = 3
@@ -32,7 +35,11 @@ def apply(c: Any, directory: str | Path) -> None:  # noqa: ANN401 - traitlets' c
     BerthHub.instance().service = Service(hub, form)
     _set_application(c, hub)
     token.set_service(c, token.take())
-    c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {"links": partial(footer.links, form.links)}
+    _admit_operator(c, os.environ.pop(client.KEY_NAME, ""))
+    c.JupyterHub.template_vars = assets.TEMPLATE_VARIABLES | {
+        "links": partial(footer.links, form.links),
+        "notices": partial(shown.on_page, BerthHub.instance().service.board),
+    }
     _set_sign_in(c, hub)
     # The helper decides who may log in (group and lowest uid), so the hub does not decide again.
     c.Authenticator.allow_all = True
@@ -99,6 +106,15 @@ def _set_application(c: Any, hub: settings.HubSettings) -> None:  # noqa: ANN401
     c.JupyterHub.proxy_class = PatientProxy
     c.ConfigurableHTTPProxy.should_start = False
     c.ConfigurableHTTPProxy.api_url = hub.proxy_api_url
+
+
+def _admit_operator(c: Any, token: str) -> None:  # noqa: ANN401
+    """Let the operator's commands in, with no more rights than they need."""
+    if not token:
+        return
+    c.JupyterHub.services.append({"name": OPERATOR, "api_token": token, "display": False})
+    scopes = [gate.SCOPE, "read:servers", "delete:servers"]
+    c.JupyterHub.load_roles.append({"name": OPERATOR, "scopes": scopes, "services": [OPERATOR]})
 
 
 def main(arguments: list[str]) -> int:

@@ -19,6 +19,8 @@ from berth.hub.form import offer
 from berth.hub.form.availability import Documents
 from berth.hub.form.estimate import Estimator
 from berth.hub.lookup import Lookup, NoAnswerError
+from berth.hub.operate import board
+from berth.hub.operate.board import Board
 from berth.hub.releases.shelf import Shelf
 from berth.hub.session.history import History
 from berth.hub.streams import Streams
@@ -88,6 +90,8 @@ class Service:
     """Abandoned sessions that this version cannot read; they are kept as they are stored."""
     history: History = field(init=False)
     usage: Recent = field(init=False)
+    board: Board = field(init=False)
+    """What operators tell users."""
     groups: Lookup[tuple[str, ...]] = field(init=False)
     """The names of the Unix groups, by user."""
 
@@ -96,6 +100,7 @@ class Service:
         self.collector = CollectorClient(self.hub.slurm, self.hub.log_format)
         self.history = History(self.hub.history_days)
         self.usage = Recent(self.hub.slurm, self.hub.usage_months)
+        self.board = Board(self.hub.state_dir / board.FILE, self.hub.announcements)
         self.helper = HelperClient(self.hub.helper_socket, self.hub.helper_timeout_seconds)
         self.estimator = Estimator(self.helper)
         self.groups = Lookup("groups", group_names, GROUPS_SECONDS)

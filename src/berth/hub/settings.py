@@ -12,11 +12,21 @@ from typing import Annotated, Final, Literal, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from berth.hub.database.url import postgresql
 from berth.hub.form.policy import GroupLimits
 from berth.hub.oidc.settings import OidcSettings
+from berth.hub.operate.notices import Announcement
+from berth.hub.session.allowance import Extension
 from berth.slurm.notation import units
 
 MIN_PORT = 1024
@@ -132,6 +142,10 @@ class HubSettings(_Model):
     """Months, this one included, of which users see what their sessions used; 0: there is no such page."""
     log_format: Literal["text", "json"] = "text"
     """How lines for the journal are written (see `berth.journal`)."""
+    announcements: tuple[Announcement, ...] = ()
+    """What users shall know, beside what the command `berth announce` adds."""
+    walltime_extension: Annotated[Extension | None, BeforeValidator(lambda given: given or None)] = None
+    """Whether sessions can be given more time; empty: they cannot."""
     slurm: SlurmSettings
     session: SessionSettings = SessionSettings()
 

@@ -56,13 +56,17 @@ class SessionServerApp(ServerApp):
     _unused = False
     _farewell: asyncio.Future[None] | None = None
 
-    async def ask_hub(self) -> dict[str, Any]:
-        """Give what the hub says of this session; raises whatever kept it from saying so."""
+    async def ask_hub(self, order: str = "") -> tuple[int, dict[str, Any]]:
+        """Give status and answer of the hub about this session, or to an order (a path below that).
+
+        It may refuse an order (409). Raises whatever kept it from saying so.
+        """
         assignment = self.launch.assignment
-        status, answer = await hub.ask("GET", assignment.report_url, assignment.token)
-        if status != HTTPStatus.OK:
+        method, url = ("POST" if order else "GET"), assignment.report_url + order
+        status, answer = await hub.ask(method, url, assignment.token, {} if order else None)
+        if status not in {HTTPStatus.OK, HTTPStatus.CONFLICT} or not isinstance(answer, dict):
             raise SessionError(f"the hub answers {status}")
-        return dict(answer)
+        return status, answer
 
     @property
     def config_file_paths(self) -> list[str]:

@@ -117,6 +117,7 @@ def settings(tmp_path: Path, programs: Programs) -> Settings:
         password_window_seconds=60,
         password_state_dir=str(attempts),
         submit_timeout_seconds=20,
+        extend_up_to_minutes=480,
         pam_service="berth",
         log_format="text",
     )

@@ -30,4 +30,5 @@ def valid(user: str) -> list[dict[str, Any]]:
         {"verb": "cancel", "user": user, "job_id": 12},
         {"verb": "estimate", "user": user, "resources": dict(RESOURCES)},
         {"verb": "check-account", "user": user},
+        {"verb": "extend", "user": user, "job_id": 12, "job_name": JOB_NAME, "minutes": 240},
     ]

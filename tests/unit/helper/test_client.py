@@ -15,6 +15,7 @@ from berth.helper.client import (
     MAX_LOGINS,
     CancelResult,
     EstimateResult,
+    ExtendResult,
     HelperClient,
     PasswordResult,
     PasswordVerdict,
@@ -74,6 +75,7 @@ async def test_requests_are_what_the_helper_reads(start: Start) -> None:
     assert await client.cancel("alice", 12) == CancelResult(Verdict.OK)
     assert await client.estimate("alice", RESULT) == EstimateResult(Verdict.OK, "soon")
     assert await client.check_account("alice") == PasswordResult(PasswordVerdict.OK)
+    assert await client.extend("alice", 12, JOB_NAME, 240) == ExtendResult(Verdict.OK)
     assert seen == valid("alice")
 
 
@@ -94,6 +96,7 @@ async def test_a_no_keeps_its_words(start: Start, error: str, verdict: Verdict) 
     assert await submit(client) == SubmitResult(verdict, message="Because.", error=error)
     assert await client.cancel("alice", 12) == CancelResult(verdict, "Because.")
     assert await client.estimate("alice", RESULT) == EstimateResult(verdict, message="Because.", error=error)
+    assert await client.extend("alice", 12, JOB_NAME, 240) == ExtendResult(verdict, "Because.")
 
 
 @pytest.mark.parametrize(

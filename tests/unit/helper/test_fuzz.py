@@ -18,7 +18,7 @@ from berth import journal
 from berth.helper import __main__ as server
 from berth.helper import accounts, passwords, policy, slurm
 from berth.helper.protocol import success
-from tests.unit.helper.requests import RESOURCES, valid
+from tests.unit.helper.requests import JOB_NAME, RESOURCES, valid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,18 @@ SCALARS = (
 VALUES = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
 )
-KEYS = ["verb", "user", "password", "job_name", "layer", "resources", "environment", "job_id", *RESOURCES]
+KEYS = [
+    "verb",
+    "user",
+    "password",
+    "job_name",
+    "layer",
+    "resources",
+    "environment",
+    "job_id",
+    "minutes",
+    *RESOURCES,
+]
 
 
 class Done:
@@ -53,8 +64,15 @@ class Done:
     def __init__(self) -> None:
         self.commands: list[list[str]] = []
         self.logins = 0
+        self.looks: list[list[str]] = []
+        self.passwords = 0
 
     def run(self, _user: object, argv: list[str], *_: object) -> slurm._Result:
+        if argv[0].endswith("/squeue"):  # a look; it says that the job is the one of `valid`
+            self.looks.append(argv)
+            return slurm._Result(
+                0, f"{argv[2].removeprefix('--jobs=')} 2001 interactive RUNNING {JOB_NAME}\n", ""
+            )
         self.commands.append(argv)
         return slurm._Result(0, "12\n", "sbatch: Job 12 to start now\n")
 
@@ -95,7 +113,7 @@ def send(document: bytes, settings: Settings, capsys: pytest.CaptureFixture[str]
     assert type(answer["ok"]) is bool
     if not answer["ok"]:
         assert answer.keys() == {"ok", "error", "message"}
-        assert answer["error"] in {"bad-request", "not-permitted"}
+        assert answer["error"] in {"bad-request", "not-permitted", "refused"}
         assert re.fullmatch(r"[A-Z'].*\.", answer["message"])
     return dict(answer)
 
@@ -155,7 +173,16 @@ def check_commands(done: Done, settings: Settings) -> None:
         r"|reservation=[\w.@+-]+|parsable|export=ALL|job-name=berth-[0-9a-f]{32}|test-only|wrap=true)",
         re.ASCII,
     )
+    for program, *arguments in done.looks:
+        assert program == f"{settings.slurm_bin_dir}/squeue"
+        assert re.fullmatch(
+            r"--noheader --jobs=[0-9]+ --format=%i %U %P %T %j", " ".join(arguments), re.ASCII
+        )
     for program, *arguments in done.commands:
+        if program.endswith("/scontrol"):
+            assert re.fullmatch(r"update JobId=[0-9]+ TimeLimit=[0-9]{1,3}", " ".join(arguments), re.ASCII)
+            assert int(arguments[-1].rpartition("=")[2]) <= settings.extend_up_to_minutes
+            continue
         if program.endswith("/scancel"):
             assert len(arguments) == 1
             assert arguments[0].isdecimal()

@@ -19,7 +19,7 @@ def request(verb: str, **changes: object) -> dict[str, Any]:
 
 
 def test_every_verb_is_understood() -> None:
-    password, submit, cancel, estimate, account = map(parse, valid("alice"))
+    password, submit, cancel, estimate, account, extend = map(parse, valid("alice"))
     assert password == protocol.CheckPassword("alice", "pass word")
     assert account == protocol.CheckAccount("alice")
     assert submit == protocol.Submit(
@@ -31,6 +31,7 @@ def test_every_verb_is_understood() -> None:
     )
     assert cancel == protocol.Cancel("alice", 12)
     assert estimate == protocol.Estimate("alice", protocol.Resources(**RESOURCES))
+    assert extend == protocol.Extend("alice", 12, JOB_NAME, 240)
 
 
 def test_secrets_are_not_in_the_representation_of_a_request() -> None:
@@ -100,7 +101,7 @@ def test_names_of_accounts_as_they_occur_are_accepted(user: str) -> None:
     ],
 )
 def test_other_names_are_refused(user: object) -> None:
-    for verb in ("check-password", "check-account", "submit", "cancel", "estimate"):
+    for verb in ("check-password", "check-account", "submit", "cancel", "estimate", "extend"):
         with pytest.raises(protocol.BadRequestError, match="'user'"):
             parse(request(verb, user=user))
 

@@ -63,7 +63,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return act
 
-    for name in ("submit", "cancel", "estimate"):
+    for name in ("submit", "cancel", "estimate", "extend"):
         monkeypatch.setattr(slurm, name, verb(name))
     monkeypatch.setattr(passwords, "check", verb("check"))
     monkeypatch.setattr(accounts, "check", verb("account"))
@@ -71,8 +71,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_every_verb_is_done_once(settings: Settings, ordinary: str, calls: list[str]) -> None:
-    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 5
-    assert calls == ["check", "submit", "cancel", "estimate", "account"]
+    assert [ask(settings, fields) for fields in valid(ordinary)] == [{"ok": True}] * 6
+    assert calls == ["check", "submit", "cancel", "estimate", "account", "extend"]
 
 
 @pytest.mark.parametrize("name", ["root", "berth-no-such-user"])
@@ -143,11 +143,11 @@ def test_one_line_is_logged_without_secrets(
         ask(settings, fields)
     ask(settings, {**valid("hunter2")[0]})
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == len(calls) == 6
+    assert len(lines) == len(calls) == 7
     nonce = JOB_NAME.removeprefix("berth-")
     assert f" event=helper verb=submit user={ordinary} session={nonce} ok=true seconds=" in lines[1]
     assert f" event=helper verb=cancel user={ordinary} job_id=12 ok=true seconds=" in lines[2]
-    assert "user=(unknown)" in lines[5]
+    assert "user=(unknown)" in lines[6]
     assert not any(word in line for line in lines for word in ("pass word", "a secret", "hunter2"))
 
 

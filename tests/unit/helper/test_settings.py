@@ -30,6 +30,9 @@ def test_settings_are_read_as_they_were_written(path: Path, settings: Settings) 
         ("min_uid", "1000"),
         ("submit_timeout_seconds", -1),
         ("password_attempts", 0),
+        ("extend_up_to_minutes", -1),
+        ("extend_up_to_minutes", None),
+        ("extend_up_to_minutes", True),
         ("peer_user", ""),
         ("peer_user", None),
         ("pam_service", ""),
@@ -48,6 +51,11 @@ def test_odd_values_and_unknown_keys_are_refused(
     path.write_text(json.dumps({**dataclasses.asdict(settings), key: value}))
     with pytest.raises(SettingsError, match=str(path)):
         load(path)
+
+
+def test_extensions_can_be_off(path: Path, settings: Settings) -> None:
+    path.write_text(json.dumps({**dataclasses.asdict(settings), "extend_up_to_minutes": 0}))
+    assert load(path).extend_up_to_minutes == 0
 
 
 @pytest.mark.parametrize("key", [field.name for field in dataclasses.fields(Settings)])

@@ -150,7 +150,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Stage]:
     roles.grant_role(database, entity=row, rolename="user")
     database.commit()
     monkeypatch.setattr(service_module, "group_names", lambda _user: ("users",))
-    service = Service(HUB, FORM)
+    service = Service(HUB.model_copy(update={"state_dir": tmp_path}), FORM)
     collector = ScriptedCollector()
     helper = ScriptedHelper(database, collector)
     service.collector = collector  # type: ignore[assignment]

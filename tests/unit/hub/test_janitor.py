@@ -7,6 +7,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
+from jupyterhub import orm
 
 from berth.hub.session import janitor
 from berth.hub.session.history import PastSession
@@ -120,3 +121,18 @@ async def test_trouble_with_the_history_does_not_end_the_janitor(
     await until(lambda: not stage.service.followed)
     assert not task.done()
     task.cancel()
+
+
+def test_a_token_that_was_replaced_in_the_configuration_counts_no_more(stage: Stage) -> None:
+    service = orm.Service(name="berth-operator")
+    stage.database.add(service)
+    stage.database.commit()
+    for token in ("the-first-token", "the-second-token"):
+        service.new_api_token(token, note="from config", generated=False)
+    own = service.new_api_token(note="made at the hub")
+    janitor.revoke_replaced(
+        stage.database, {"the-second-token": "berth-operator", "the-first-token": "other"}
+    )
+    assert orm.APIToken.find(stage.database, "the-first-token") is None
+    assert orm.APIToken.find(stage.database, "the-second-token") is not None
+    assert orm.APIToken.find(stage.database, own) is not None

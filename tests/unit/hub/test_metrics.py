@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from jupyterhub import metrics as stock
-from jupyterhub import orm
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from traitlets.config import Config
 
@@ -266,21 +265,6 @@ def test_without_a_token_there_is_no_service_and_metrics_are_not_open() -> None:
     token.set_service(config, None)
     assert "services" not in config.JupyterHub
     assert config.JupyterHub.authenticate_prometheus is True
-
-
-@pytest.mark.parametrize(("wanted", "left"), [(TOKEN, 1), (None, 0)])
-def test_an_earlier_token_is_revoked_and_nobody_else_s(stage: Stage, wanted: str | None, left: int) -> None:
-    service = orm.Service(name=token.SERVICE)
-    stage.database.add(service)
-    stage.database.commit()
-    for secret in (TOKEN, "f" * 64):
-        service.new_api_token(secret, generated=True)
-    others = stage.user.new_api_token(note="my own")
-    services = [{"name": token.SERVICE, "api_token": wanted}] if wanted else []
-    token.revoke_others(stage.database, services)
-    assert len(service.api_tokens) == left
-    assert all(item.match(TOKEN) for item in service.api_tokens)
-    assert orm.APIToken.find(stage.database, others) is not None
 
 
 # --- rules and dashboard -----------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from traitlets.config import Config
 
 from berth.hub import config, settings
+from berth.hub.app import BerthHub
 from tests.unit.hub.factories import FORM, HUB
 
 if TYPE_CHECKING:
@@ -66,3 +68,39 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_good_files_pass_the_check(tmp_path: Path) -> None:
     assert config.main([str(write(tmp_path))]) == 0
+
+
+@pytest.mark.parametrize(
+    ("hub", "said"),
+    [
+        ({"announcements": [{"text": "a\nb"}]}, "announcements.0.text"),
+        ({"announcements": [{"text": "x", "until": "soon"}]}, "announcements.0.until"),
+        ({"walltime_extension": {"hours": 2}}, "walltime_extension.most_hours"),
+        ({"walltime_extension": {"hours": 0, "most_hours": 2}}, "walltime_extension.hours"),
+    ],
+)
+def test_what_operators_set_is_checked_too(tmp_path: Path, hub: dict[str, Any], said: str) -> None:
+    with pytest.raises(settings.SettingsError, match=said):
+        settings.load(write(tmp_path, hub))
+
+
+def test_nothing_given_is_nothing_offered(tmp_path: Path) -> None:
+    hub, _ = settings.load(write(tmp_path, {"walltime_extension": {}, "announcements": []}))
+    assert (hub.walltime_extension, hub.announcements) == (None, ())
+
+
+def test_the_operator_s_commands_may_do_no_more_than_they_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for token in ("", "0123456789abcdef"):
+        monkeypatch.setenv("BERTH_OPERATOR_TOKEN", token)
+        c = Config()
+        try:
+            config.apply(c, write(tmp_path))
+        finally:
+            BerthHub.clear_instance()
+        hub = BerthHub(config=c)
+        roles = [(role["scopes"], role["services"]) for role in hub.load_roles]
+        assert [service["api_token"] for service in hub.services] == ([token] if token else [])
+        needed = ["admin-ui", "read:servers", "delete:servers"]
+        assert roles == ([(needed, ["berth-operator"])] if token else [])

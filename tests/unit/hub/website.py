@@ -14,13 +14,17 @@ from jupyterhub._data import DATA_FILES_PATH
 from jupyterhub.auth import DummyAuthenticator
 from jupyterhub.handlers.pages import HomeHandler
 from jupyterhub.scopes import parse_scopes
+from jupyterhub.user import UserDict
 from tornado.httpclient import AsyncHTTPClient
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, StaticFileHandler
 
 from berth.hub import assets, footer
+from berth.hub.form.rest import ServerHandler
 from berth.hub.handlers import HANDLERS
+from berth.hub.handlers.spawn import SpawnPage
+from berth.hub.operate import gate, shown
 from berth.hub.texts.localized import localize
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ class Website:
     def __init__(self, stage: Stage, port: int = 0) -> None:
         self.stage = stage
         self.user: Any = stage.user
+        self.scopes = {"servers", "read:users:name"}
         site = self
 
         class LoggedIn:
@@ -52,8 +57,13 @@ class Website:
 
             async def prepare(self) -> None:
                 self._jupyterhub_user = site.user
-                self.expanded_scopes = {"servers", "read:users:name"}
+                self.expanded_scopes = set(site.scopes)
                 self.parsed_scopes = parse_scopes(self.expanded_scopes)
+                if isinstance(self, SpawnPage | ServerHandler):
+                    gate.admit(self)
+
+            def check_xsrf_cookie(self) -> None:
+                """JupyterHub's own, and tested there."""
 
         def here(handler: type, *rest: Any) -> tuple[Any, ...]:
             mixed = (
@@ -62,11 +72,13 @@ class Website:
             return (mixed, *rest)
 
         hub = stage.user.settings["hub"]
+        users = UserDict(lambda: stage.database, stage.user.settings)
+        users[stage.user.orm_user.id] = stage.user
         static = os.path.join(DATA_FILES_PATH, "static")  # noqa: PTH118
         own = [
             (rf"/hub{pattern}", *here(*rest))
             for pattern, *rest in HANDLERS
-            if "/berth/" in pattern or pattern == "/spawn"
+            if "/berth/" in pattern or pattern == "/spawn" or rest[0] is ServerHandler
         ]
         own.append((r"/hub/home", *here(HomeHandler)))
         self.server = HTTPServer(
@@ -75,6 +87,7 @@ class Website:
                 berth=stage.service,
                 hub=hub,
                 db=stage.database,
+                users=users,
                 base_url="/",
                 services={},
                 cookie_secret=b"0" * 32,
@@ -85,7 +98,10 @@ class Website:
                 static_path=static,
                 static_url_prefix="/hub/static/",
                 template_vars=assets.TEMPLATE_VARIABLES
-                | {"links": partial(footer.links, stage.service.form.links)},
+                | {
+                    "links": partial(footer.links, stage.service.form.links),
+                    "notices": partial(shown.on_page, stage.service.board),
+                },
                 jinja2_env=templates(enable_async=True),
                 jinja2_env_sync=templates(),
                 log_function=lambda _handler: None,
@@ -101,6 +117,18 @@ class Website:
     async def get(self, path: str, **headers: str) -> HTTPResponse:
         return await AsyncHTTPClient().fetch(
             self.url + path, raise_error=False, follow_redirects=False, headers=headers
+        )
+
+    async def send(self, method: str, path: str, body: bytes | str, **headers: str) -> HTTPResponse:
+        """Make a request with a body."""
+        return await AsyncHTTPClient().fetch(
+            self.url + path,
+            method=method,
+            body=body,
+            raise_error=False,
+            follow_redirects=False,
+            headers=headers,
+            allow_nonstandard_methods=True,
         )
 
     async def page(self, path: str, status: int = 200, accept_language: str = "en") -> BeautifulSoup:

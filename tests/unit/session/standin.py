@@ -34,6 +34,8 @@ class Hub:
     ready: threading.Event = field(default_factory=threading.Event)
     end: int | None = None
     """When the session's job ends."""
+    notices: list[dict[str, Any]] = field(default_factory=list)
+    """What operators announce."""
     on_report: Callable[[], None] = lambda: None
     port: int = 0
 
@@ -45,7 +47,7 @@ class Report(web.RequestHandler):
     def get(self) -> None:
         if self.request.headers.get("Authorization") != f"token {TOKEN}":
             raise web.HTTPError(403)
-        self.finish({"end": self.hub.end})
+        self.finish({"end": self.hub.end, "notices": self.hub.notices})
 
     def post(self) -> None:
         token = self.request.headers.get("Authorization", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from berth.hub.form import smaller
@@ -79,6 +79,13 @@ def advise(user: str, offer: Offer, raw: Mapping[str, Any], snapshot: Snapshot, 
     if ahead:
         return Advice(now=True, sentence=say("availability.probably", count=ahead), probably=True)
     return Advice(now=True, sentence=say("availability.room"))
+
+
+def with_hint(found: Advice, hint: Text | None) -> Advice:
+    """Return the advice with one more sentence that is worth knowing, if there is one."""
+    if hint is None:
+        return found
+    return replace(found, sentence=say("form.two", first=found.sentence, then=hint))
 
 
 def _left(user: str, offer: Offer, values: Mapping[str, str], snapshot: Snapshot) -> dict[str, int]:

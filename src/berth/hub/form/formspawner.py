@@ -10,6 +10,7 @@ from tornado import web
 
 from berth.hub.form import options, refusals
 from berth.hub.form import page as form
+from berth.hub.operate import gate
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import ENGLISH, say
 
@@ -68,6 +69,11 @@ class FormSpawner(SlurmSpawner):
         return service
 
     @property
+    def closed(self) -> Text | None:
+        """Why the form is not to be filled in now by who reads it; None: it is."""
+        return gate.note(self.service.board)
+
+    @property
     def last_end(self) -> Text | None:
         """Why the last session ended, for the next page its user sees; None: there is nothing to say."""
         return None
@@ -90,6 +96,8 @@ class FormSpawner(SlurmSpawner):
             estimate=estimate,
             base_url=self.hub.base_url,
             own=form.reader.get() in {"", self.user.name},
+            closed=self.closed,
+            exception=gate.exception(self.service.board),
             user=self.user.name,
         )
         return form.render(self.service, offer, page)
@@ -113,7 +121,8 @@ class FormSpawner(SlurmSpawner):
             raise
 
     async def checked(self, raw: dict[str, Any]) -> dict[str, str]:
-        """Return a value for every field, or raise BadOptions: for the form and the REST API alike."""
+        """Return a value for every field, or raise BadOptions or Closed: for form and REST API alike."""
+        gate.check(self.service.board)
         offer = await self.service.offer(self.user.name)
         try:
             offer.validate(raw)
@@ -127,7 +136,8 @@ class FormSpawner(SlurmSpawner):
         return BadOptions(error)
 
     def options_from_query(self, query: dict[str, list[Any]]) -> dict[str, str]:
-        """Refuse to start from a link: a link only fills the form."""
+        """Refuse to start from a link: a link only fills the form, if there is one at the moment."""
+        gate.check(self.service.board)
         self._typed = options.single_values(query)
         raise LinkOnlyFillsError
 

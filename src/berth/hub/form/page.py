@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from berth.hub import assets
 from berth.hub.form import advice, availability
 from berth.hub.form.options import OptionsError
+from berth.hub.operate import gate
 from berth.hub.texts import words
 from berth.hub.texts.labels import LABELS
 from berth.hub.texts.text import say
@@ -57,6 +58,10 @@ class Page:
     base_url: str = "/hub/"
     own: bool = True
     """Whether its user reads it. For others there is no advice and no estimate, which judge whoever asks."""
+    closed: Text | None = None
+    """Why it is not to be filled in; None: it is."""
+    exception: Text | None = None
+    """Why its reader can start what others cannot."""
     user: str = ""
     """Whose form it is: what that user runs already counts for the advice."""
 
@@ -86,10 +91,13 @@ def render(service: Service, offer: Offer, page: Page) -> str:
 
 def _advice(service: Service, offer: Offer, page: Page, now: float) -> Advice | None:
     """Return whether what is chosen at first could start now; None: not asked, or not on offer."""
-    if not page.own or offer.missing is not None:
+    if not page.own or offer.missing is not None or page.closed is not None:
         return None
     try:
-        return advice.advise(page.user, offer, page.values, service.collector.snapshot, now)
+        found = advice.advise(page.user, offer, page.values, service.collector.snapshot, now)
+        return advice.with_hint(
+            found, gate.reaches_into(service.board, words.amount_of("time", page.values["time"]))
+        )
     except OptionsError:
         return None
 

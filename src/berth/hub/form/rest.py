@@ -11,6 +11,7 @@ from tornado import web
 from berth.hub.form import refusals
 from berth.hub.form.formspawner import BadOptions, FormSpawner
 from berth.hub.form.options import OptionsError, printable
+from berth.hub.operate import gate
 from berth.hub.texts.text import say
 
 if TYPE_CHECKING:
@@ -25,8 +26,15 @@ _ENVELOPE: Final = frozenset({"display_name", "user_options"})
 class ServerHandler(UserServerAPIHandler):
     """`/hub/api/users/NAME/server` as JupyterHub has it, with a sentence for each wrong field.
 
-    A refused start answers 400 with `{"status": 400, "message": …, "problems": {field: sentence}}`.
+    A refused start answers 400 with `{"status": 400, "message": …, "problems": {field: sentence}}`, and in a
+    maintenance 503 with `Retry-After`.
     """
+
+    async def prepare(self) -> None:
+        """Note whether an operator asks, who may start a session in a maintenance too."""
+        await super().prepare()
+        if self.current_user is not None:
+            gate.admit(self)
 
     def get_json_body(self) -> Any:  # noqa: ANN401 - any JSON
         """Return the body, in which no key may stand twice: the last one would silently win."""

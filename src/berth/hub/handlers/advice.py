@@ -9,6 +9,7 @@ from tornado import web
 from berth.hub.form import advice
 from berth.hub.form.options import OptionsError
 from berth.hub.handlers.base import DocumentHandler, options_of
+from berth.hub.operate import gate
 
 
 class AdviceHandler(DocumentHandler):
@@ -27,10 +28,11 @@ class AdviceHandler(DocumentHandler):
         try:
             snapshot = self.service.collector.snapshot
             found = advice.advise(self.current_user.name, offer, raw, snapshot, time.time())
+            hint = gate.reaches_into(self.service.board, offer.validate(raw).minutes)
         except OptionsError as error:
             self.refuse(error)
             return
-        self.answer(found.to_dict())
+        self.answer(advice.with_hint(found, hint).to_dict())
 
 
 class EstimateHandler(DocumentHandler):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from jupyterhub.apihandlers import APIHandler
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tornado import web
 
+from berth.hub.operate import shown
 from berth.hub.session.spawner import BerthSpawner
 
 
@@ -22,25 +26,51 @@ class _Ending(BaseModel):
     idle_minutes: int = Field(ge=1)
 
 
-class SessionReportHandler(APIHandler):
+class SessionHandler(APIHandler):
+    """Answers to a session that shows its own token, and to nobody else."""
+
+    def check_xsrf_cookie(self) -> None:
+        """Cookies are not accepted here, so there is nothing to forge."""
+
+    def document(self, spawner: BerthSpawner) -> dict[str, Any]:
+        """Return what a session is told of itself."""
+        found = shown.notices(self.settings["berth"].board, time.time())
+        return {
+            "end": spawner.ends_at(),
+            "notices": [notice.to_dict() for notice in found],
+            "extension_hours": spawner.extension_hours,
+        }
+
+    def spawner(self) -> BerthSpawner:
+        """Give the one whose session has sent its token."""
+        token = self.get_token()
+        if token is None or token.user is None:
+            raise web.HTTPError(403, "send the session's own token")
+        user = self.find_user(token.user.name)
+        for spawner in user.spawners.values() if user is not None else ():
+            if isinstance(spawner, BerthSpawner) and spawner.token_id == token.id:
+                return spawner
+        raise web.HTTPError(404, "the hub has no session with this token")
+
+
+class SessionReportHandler(SessionHandler):
     """`/hub/api/berth/session`, authenticated by a session's own token and nothing else.
 
     `POST`: the session says on which port it serves; takes a port of the site's range and the ready flag. The
     address is taken from Slurm. Answers 204, and 204 again when repeated.
     `POST {"idle_minutes": …}`: the session ends by itself, as nobody used it for so long.
-    `GET`: `{"end": …}`, the Unix time when Slurm ends the job, null while that is not known.
+    `GET`: `{"end": …, "notices": […], "extension_hours": …}`, the Unix time when Slurm ends the job, null
+    while that is not known, what operators announce (see `berth.hub.operate.shown.Notice`), and how many more
+    hours the user may ask for, null for none.
     """
 
-    def check_xsrf_cookie(self) -> None:
-        """Cookies are not accepted here, so there is nothing to forge."""
-
     async def get(self) -> None:
-        """Say when the session ends."""
-        self.finish({"end": self._spawner().ends_at()})
+        """Say when the session ends, and what its user shall know."""
+        self.finish(self.document(self.spawner()))
 
     async def post(self) -> None:
         """Take the report."""
-        spawner = self._spawner()
+        spawner = self.spawner()
         report = _read(self.request.body)
         if isinstance(report, _Ending):
             spawner.session_unused(report.idle_minutes)
@@ -54,17 +84,6 @@ class SessionReportHandler(APIHandler):
             spawner.session_reported(report.port)
         self.set_status(204)
         self.finish()
-
-    def _spawner(self) -> BerthSpawner:
-        """Give the one whose session has sent its token."""
-        token = self.get_token()
-        if token is None or token.user is None:
-            raise web.HTTPError(403, "send the session's own token")
-        user = self.find_user(token.user.name)
-        for spawner in user.spawners.values() if user is not None else ():
-            if isinstance(spawner, BerthSpawner) and spawner.token_id == token.id:
-                return spawner
-        raise web.HTTPError(404, "the hub has no session with this token")
 
 
 def _read(body: bytes) -> _Report | _Ending:

@@ -8,6 +8,7 @@ from typing import Any
 from jupyterhub.handlers.pages import SpawnHandler
 
 from berth.hub.form import page as form
+from berth.hub.operate import gate
 
 
 class SpawnPage(SpawnHandler):
@@ -18,6 +19,7 @@ class SpawnPage(SpawnHandler):
         await super().prepare()
         if self.current_user is not None:
             form.reader.set(self.current_user.name)
+            gate.admit(self)
 
     async def _wrap_spawn_single_user(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
         """Start; when somebody cancels before this has answered, show where that leads, as Cancel does."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Final
-
 from jupyterhub.handlers import BaseHandler
 from jupyterhub.scopes import needs_scope
 from tornado import web
 
 from berth.hub.form.options import printable
 from berth.hub.handlers.base import Refused
-from berth.hub.session import story
+from berth.hub.operate import ending
 from berth.hub.texts.text import say
-
-CANCEL_SECONDS: Final = 5.0
-"""How long a cancelled start may take to let go."""
 
 
 class StopHandler(BaseHandler):
@@ -31,11 +25,5 @@ class StopHandler(BaseHandler):
         user = self.find_user(user_name)
         if user is None:
             raise Refused(404, say("pages.no_such_user", user=printable(user_name)))
-        spawner = user.spawner
-        if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
-            story.stop_asked(spawner.owner, spawner.record, self.current_user.name)
-            spawner._spawn_future.cancel()  # noqa: SLF001
-            await asyncio.wait({spawner._spawn_future}, timeout=CANCEL_SECONDS)  # noqa: SLF001
-        if spawner.active and not spawner.pending:
-            await self.stop_single_user(user)
+        await ending.end(self, user)
         self.redirect(self.hub.base_url + "home")

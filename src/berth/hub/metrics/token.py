@@ -7,14 +7,9 @@ that hub and proxy share. JupyterHub's database has its hash.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
-
-from jupyterhub import orm
+from typing import Any, Final
 
 from berth.hub.settings import SettingsError
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
 
 SERVICE: Final = "prometheus"
 """Whose token it is, in JupyterHub's terms."""
@@ -53,15 +48,3 @@ def set_service(c: Any, token: str | None) -> None:  # noqa: ANN401 - traitlets'
             "services": [SERVICE],
         }
     ]
-
-
-def revoke_others(session: Session, services: list[dict[str, Any]]) -> None:
-    """Revoke the tokens that an earlier start of the hub made valid; JupyterHub would keep them."""
-    token = next((item["api_token"] for item in services if item["name"] == SERVICE), None)
-    service = orm.Service.find(session, SERVICE)
-    if service is None:
-        return
-    for known in list(service.api_tokens):
-        if token is None or not known.match(token):
-            session.delete(known)
-    session.commit()

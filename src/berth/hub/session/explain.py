@@ -47,16 +47,18 @@ def ending(past: PastSession, memory_choices: Sequence[int]) -> Ending:
     job, record = past.job, past.record
     if failure := text.from_dict(record.failure):
         return Ending(failure, "start-failed", record.job_id)
+    if past.on_purpose and (said := text.from_dict(record.ended_by)):
+        return Ending(said, "", record.job_id)
     if record.job_id is None:
         return Ending(say("session.end_unanswered"), "", None)
     if job is None or not job.ended:
         return Ending(say("session.end_not_proven", job_id=record.job_id), "", record.job_id)
     if past.as_wished:
         return Ending(_stopped(job), "", job.job_id)
-    if record.idle_minutes and job.state == "COMPLETED":
-        return Ending(say("session.end_idle", count=record.idle_minutes), "", job.job_id)
+    idle = record.idle_minutes if job.state == "COMPLETED" else 0
+    said = say("session.end_idle", count=idle) if idle else ended(job, memory_choices)
     word = "" if job.state in _EXPECTED or job.cancelled_by_user else job.state
-    return Ending(ended(job, memory_choices), word, job.job_id)
+    return Ending(said, word, job.job_id)
 
 
 def _stopped(job: Job) -> Text:

@@ -44,7 +44,12 @@ class PastSession:
 
     @property
     def as_wished(self) -> bool:
-        """Whether somebody ended it on purpose, in the hub: not if something else came first."""
+        """Whether its user ended it on purpose, in the hub: not if something else came first."""
+        return self.record.ended_by is None and self.on_purpose
+
+    @property
+    def on_purpose(self) -> bool:
+        """Whether somebody did, an operator included."""
         if not self.wanted or self.record.failure is not None:
             return False
         job = self.job

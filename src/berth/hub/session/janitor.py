@@ -18,7 +18,7 @@ from berth.hub.session.launch import Launch
 from berth.hub.session.state import SessionRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -32,6 +32,8 @@ NEVER_SUBMITTED_SECONDS: Final = 3600.0
 """A submission without an answer that no listing has shown for this long did not happen."""
 SESSION_NOTE: Final = "Server at "
 """How JupyterHub begins the note of each token that it makes for a session."""
+CONFIGURED_NOTE: Final = "from config"
+"""The note of each token that JupyterHub takes from its configuration."""
 PRUNE_SECONDS: Final = 3600.0
 """Seconds between two looks for past sessions that are too old to be kept."""
 
@@ -75,6 +77,19 @@ def revoke_strays(session: Session) -> None:
         if token.id not in known:
             log.warning("The token of a session of %s that nobody knows is revoked.", token.user.name)
             session.delete(token)
+    session.commit()
+
+
+def revoke_replaced(session: Session, configured: Mapping[str, str]) -> None:
+    """Revoke tokens of services that the configuration once gave and gives no more.
+
+    JupyterHub would take them for ever. `configured` has the names of the services by token.
+    """
+    tokens = session.query(orm.APIToken).filter(orm.APIToken.service_id.isnot(None))
+    for row in tokens.filter(orm.APIToken.note == CONFIGURED_NOTE):
+        if not any(name == row.service.name and row.match(token) for token, name in configured.items()):
+            log.warning("An earlier token of the service %s is revoked.", row.service.name)
+            session.delete(row)
     session.commit()
 
 

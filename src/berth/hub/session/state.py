@@ -43,6 +43,10 @@ class SessionRecord:
     """Why the hub ended it by itself: a stored `Text` (see `berth.hub.texts.text`)."""
     idle_minutes: int = 0
     """The session said that it ends because nobody used it for so long; 0: it did not."""
+    ended_by: dict[str, Any] | None = None
+    """What an operator who ended it says to its user: a stored `Text`."""
+    extensions: int = 0
+    """How often it was given more time."""
     restarts: int = 0
     """How often Slurm had requeued the job when it was last looked at."""
 

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from berth.hub.form.formspawner import FormSpawner
-from berth.hub.session import explain, status
+from berth.hub.session import explain, extension, status
 from berth.hub.session.launch import CHECK_SECONDS
 from berth.hub.texts.text import say
 from berth.slurm.notation import units
@@ -65,6 +65,11 @@ class TellingSpawner(FormSpawner):
                 told = (found.said, help_url)
                 yield found.event(help_url)
             await self.service.collector.changed(CHECK_SECONDS)
+
+    @property
+    def extension_hours(self) -> int | None:
+        """How many more hours its user may ask for now; None: no more."""
+        return extension.offered(self.service.hub.walltime_extension, self.record, self._job())
 
     @property
     def ending(self) -> Ending | None:

@@ -15,7 +15,7 @@ from tornado import web
 
 from berth.session import idle
 from berth.session.workbench import memory, tools
-from berth.session.workbench.status import Status, StatusHandler
+from berth.session.workbench.status import ExtendHandler, Status, StatusHandler
 
 if TYPE_CHECKING:
     from tornado.routing import Rule
@@ -56,6 +56,7 @@ def _load_jupyter_server_extension(serverapp: SessionServerApp) -> None:
     base: str = app.settings["base_url"]
     late = "|".join([*LATE, *(tool.name for tool in found)])
     app.add_handlers(".*", [(url_path_join(base, "berth/api/status"), StatusHandler)])
+    app.add_handlers(".*", [(url_path_join(base, "berth/api/extend"), ExtendHandler)])
     app.add_handlers(".*", [(url_path_join(base, f"((?:{late})(?:/.*)?)"), LateHandler)])
     LateHandler.rule = app.default_router.rules[-2]  # before the one for everything else
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 END = 1_800_000_000
+NOTICE = {"id": "12ab", "level": "info", "text": {"en": "New GPUs."}, "until": None}
 SERVER = """
 import json, os, socketserver, sys
 from http.server import BaseHTTPRequestHandler
@@ -63,6 +64,7 @@ def session(layer: Layer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     (tools / "broken.json").write_text(tool(command=["/bin/false"], start_seconds=2), encoding="utf-8")
     hub = Running()
     hub.hub.end = END
+    hub.hub.notices = [NOTICE, {**NOTICE, "id": "over", "until": time.time() - 1}]
     try:
         with started(layer, hub, tmp_path_factory.mktemp("session") / "output") as session:
             until(hub.hub.ready.is_set, session)
@@ -130,6 +132,7 @@ def test_the_session_says_what_lab_shows(session: Session) -> None:
     found = json.loads(session.get("berth/api/status")[1])
     assert before <= found["now"] <= time.time()
     assert found["end"] == END
+    assert found["notices"] == [NOTICE]
     assert [(item["name"], item["title"], item["icon"]) for item in found["tools"]] == [
         ("broken", "Demo", "<svg/>"),
         ("demo", "Demo", "<svg/>"),

@@ -10,6 +10,7 @@
   const TIME_WARNINGS_S = [30 * 60, 10 * 60, 3 * 60];
   const MEMORY_WARNING = 0.9;
   const IDLE_WARNING_S = 10 * 60;
+  const NOTIFICATION_LETTERS = 140;
   let shared;
 
   /** Take a module of JupyterLab's own. */
@@ -26,20 +27,37 @@
     return hours > 0 ? `${hours} h ${minutes % 60} min` : `${minutes} min`;
   }
 
+  /** The browser's language where there is a text in it, else English; a plain text as it is. */
+  function inLanguage(texts) {
+    return typeof texts === "string" ? texts : texts?.[navigator.language.split("-")[0]] ?? texts?.en;
+  }
+
   const gib = (bytes) => (bytes / GIB).toFixed(1);
 
   /** Say once what is about to end, and what the user can do. */
   class Warnings {
-    constructor(Notification) {
+    constructor(Notification, extend) {
       this.notification = Notification;
+      this.extend = extend;
       this.told = new Set();
       this.killed = null;
     }
 
-    tell(key, kind, message) {
+    tell(key, kind, message, actions = []) {
       if (this.told.has(key)) return;
       this.told.add(key);
-      this.notification[kind](message, { autoClose: false });
+      this.notification[kind](message, { autoClose: false, actions });
+    }
+
+    /** The button that asks the hub for more time, where the user may. */
+    more(hours) {
+      if (!hours) return [];
+      return [{ label: hours === 1 ? "Ask for one more hour" : `Ask for ${hours} more hours`, callback: () => { void this.extend(); } }];
+    }
+
+    /** What was said of the time counts no more: the session has a new end. */
+    again(status) {
+      if (status.end !== null) TIME_WARNINGS_S.forEach((limit) => this.told.delete(`time-${limit}`));
     }
 
     /** A kernel that nobody uses ends soon: said once, and again after it was used. */
@@ -60,7 +78,7 @@
       if (due.length > 0 && left > 0) {
         const which = due[due.length - 1];
         TIME_WARNINGS_S.filter((limit) => limit > which).forEach((limit) => this.told.add(`time-${limit}`));
-        this.tell(`time-${which}`, "warning", `This session ends in ${duration(left)}. Save your work: what runs then is lost.`);
+        this.tell(`time-${which}`, "warning", `This session ends in ${duration(left)}. Save your work: what runs then is lost.`, this.more(status.extension_hours));
       }
       this.lookAtIdle(status.idle);
       const memory = status.memory;
@@ -80,6 +98,31 @@
           "Start a session with more memory, or work on less at a time.");
       }
       this.killed = memory.killed;
+    }
+  }
+
+  /** Say once what operators announce, in the browser's language where they wrote it in that, too. */
+  class Notices {
+    constructor(Notification, page) {
+      this.notification = Notification;
+      this.page = page;
+      this.shown = new Map();
+    }
+
+    look(notices) {
+      for (const { id, level, text } of notices) {
+        if (this.shown.has(id)) continue;
+        const words = inLanguage(text);
+        // Notifications are plain text, and cut: the hub's pages have all of it.
+        const actions = words.length > NOTIFICATION_LETTERS
+          ? [{ label: "Read all", callback: () => { window.open(this.page, "_blank", "noopener"); } }] : [];
+        this.shown.set(id, this.notification[level === "warning" ? "warning" : "info"](words, { autoClose: false, actions }));
+      }
+      for (const [id, notification] of this.shown) {
+        if (notices.some((notice) => notice.id === id)) continue;
+        this.notification.dismiss(notification);
+        this.shown.delete(id);
+      }
     }
   }
 
@@ -152,19 +195,39 @@
         const settings = ServerConnection.makeSettings();
         const base = settings.baseUrl;
         const hub = PageConfig.getOption("hubPrefix") || "/hub/";
-        const warnings = new Warnings(Notification);
+        const warnings = new Warnings(Notification, () => extend());
+        const notices = new Notices(Notification, URLExt.join(hub, "home"));
         const { item, show } = statusItem(Widget, URLExt.join(hub, "home"));
         bar?.registerStatusItem("berth:status", { item, align: "right", rank: 1000 });
         limitPanels(null);
+        const look = (status) => {
+          show(statusText(status));
+          warnings.look(status);
+          notices.look(status.notices);
+          limitPanels(status.gpus);
+          addCards(app, launcher, LabIcon, base, status.tools);
+        };
+        const extend = async () => {
+          try {
+            const url = URLExt.join(base, "berth/api/extend");
+            const answer = await ServerConnection.makeRequest(url, { method: "POST" }, settings);
+            const said = await answer.json();
+            if (!answer.ok) {
+              Notification.error(inLanguage(said.message) ?? "The session did not get more time.", { autoClose: false });
+              return;
+            }
+            warnings.again(said);
+            look(said);
+            Notification.success(`This session ends in ${duration(said.end - said.now)} now.`);
+          } catch (error) {
+            Notification.error("The session does not answer. Ask again in a minute.");
+          }
+        };
         const ask = async () => {
           try {
             const answer = await ServerConnection.makeRequest(URLExt.join(base, "berth/api/status"), {}, settings);
             if (!answer.ok) return;
-            const status = await answer.json();
-            show(statusText(status));
-            warnings.look(status);
-            limitPanels(status.gpus);
-            addCards(app, launcher, LabIcon, base, status.tools);
+            look(await answer.json());
           } catch (error) {
             console.debug("berth: the session does not answer", error);
           }

@@ -1,0 +1,1 @@
+"""The commands `berth sessions`, `berth announce` and `berth maintenance`."""
