@@ -23,6 +23,20 @@ if TYPE_CHECKING:
     from berth.hub.service import Service
     from berth.hub.texts.text import Text
 
+LABELS: Final = {
+    "user": say("operate.column_user"),
+    "job_id": say("operate.column_job_id"),
+    "state": say("operate.column_state"),
+    "node": say("operate.column_node"),
+    "gpus": say("operate.column_gpus"),
+    "cores": say("operate.column_cores"),
+    "memory_mib": say("operate.column_memory_mib"),
+    "release": say("operate.column_release"),
+    "interface": say("operate.column_interface"),
+    "idle_seconds": say("operate.column_idle_seconds"),
+    "left_seconds": say("operate.column_left_seconds"),
+}
+"""What stands above the columns of `overview.COLUMNS`."""
 NOTHING: Final = "-"
 """In a cell of which nothing is known."""
 
@@ -58,7 +72,7 @@ class SessionsHandler(_Page):
         await self.show(
             "sessions.html",
             rows=[(row, cells(row)) for row in overview.ordered(found, column)],
-            columns=[(name, say(f"operate.column_{name}"), name == column) for name in overview.COLUMNS],
+            columns=[(name, LABELS[name], name == column) for name in overview.COLUMNS],
             falling=overview.FALLING,
             sums=overview.sums(found),
             age=availability.age(max(1, int(now - part.asked_at))) if part.asked_at else "",

@@ -30,20 +30,25 @@ class Closed(web.HTTPError):
     def __init__(self, maintenance: Maintenance, now: float) -> None:
         """Say until when; the journal gets it in English."""
         self.maintenance, self.now = maintenance, now
-        super().__init__(503, said(maintenance, now, ENGLISH).in_language(ENGLISH).replace("%", "%%"))
+        super().__init__(503, _with_message(maintenance, now, ENGLISH).replace("%", "%%"))
         seconds = max(1, math.ceil(maintenance.until.timestamp() - now))
         self.headers = {"Retry-After": str(seconds)}
 
     @property
     def jupyterhub_message(self) -> str:
         """What JupyterHub shows, in the language of the request."""
-        return str(said(self.maintenance, self.now, text.language.get()))
+        return _with_message(self.maintenance, self.now, text.language.get())
 
 
-def said(maintenance: Maintenance, now: float, code: str) -> Text:
+def said(maintenance: Maintenance, now: float) -> Text:
     """Say why nothing starts."""
-    message = in_language(maintenance.text, code)
-    return say("operate.closed", end=moment(maintenance.until.timestamp(), now), message=message)
+    return say("operate.closed", end=moment(maintenance.until.timestamp(), now))
+
+
+def _with_message(maintenance: Maintenance, now: float, code: str) -> str:
+    """Return the same with the operator's words, for readers of a language."""
+    both = say("form.two", first=said(maintenance, now), then=in_language(maintenance.text, code))
+    return both.in_language(code)
 
 
 def admit(handler: Any) -> None:  # noqa: ANN401 - a handler of JupyterHub's, after its `prepare`
@@ -60,10 +65,13 @@ def check(board: Board) -> None:
 
 
 def note(board: Board) -> Text | None:
-    """Return what the form says instead of its fields; None where it shall be filled in."""
+    """Return what the form says instead of its fields; None where it shall be filled in.
+
+    The operator's words stand above it already, as on every page.
+    """
     now = time.time()
     closed = board.closed(now)
-    return None if closed is None or operator.get() else said(closed, now, text.language.get())
+    return None if closed is None or operator.get() else said(closed, now)
 
 
 def exception(board: Board) -> Text | None:
