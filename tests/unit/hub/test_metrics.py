@@ -231,6 +231,7 @@ def test_answers_are_timed_by_kind_and_failures_counted() -> None:
         value("berth_slurm_query_failures_total", kind="nodes"),
     )
     client._publish(Update("nodes_part", 1.0, seconds=0.3))
+    client._publish(Update("nodes_part", 2.0, seconds=0.00005))
     client._publish(Update("nodes_part", error="no answer", seconds=30.0))
     assert value("berth_slurm_query_seconds_count", kind="nodes") == counts[0] + 1
     assert value("berth_slurm_query_failures_total", kind="nodes") == counts[1] + 1

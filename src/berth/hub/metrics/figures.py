@@ -26,6 +26,8 @@ KINDS: Final = {part: part.removesuffix("_part") for part in PARTS}
 OTHER: Final = "other"
 """Stands for a field that the form does not have: what people send is no label."""
 _START_BUCKETS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400)
+_COMMAND_SECONDS: Final = 0.001
+"""No command takes less: to start a program alone takes longer."""
 _QUERY_BUCKETS: Final = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series more for each of them, with the time at which the hub began to count
@@ -104,9 +106,9 @@ def observe_start(seconds: Mapping[str, float]) -> None:
 
 
 def observe_answer(update: Update) -> None:
-    """Note what came of a question to Slurm; one that was never asked took no time."""
+    """Note what came of a question to Slurm; one without a command (nobody waits for an end) was none."""
     kind = KINDS[update.part]
     if update.error:
         QUERY_FAILURES.labels(kind).inc()
-    elif update.seconds:
+    elif update.seconds >= _COMMAND_SECONDS:
         QUERY.labels(kind).observe(update.seconds)
