@@ -36,7 +36,7 @@ KEPT = (
     r"/opt/berth(/bench.*)?",
     r"/srv/lab.*|/root/\.lab.*|/etc/lab.*|/etc/sssd/.*|/etc/systemd/system/lab-.*",
     # Private directories of services of an earlier boot, which systemd clears by itself at the next one.
-    r"/var/tmp/systemd-private-.*",
+    r"/var/tmp/systemd-private-.*",  # noqa: S108 - the same
     re.escape(REMEMBERED) + ".*",
 )
 """Paths that may name Berth after the removal."""
