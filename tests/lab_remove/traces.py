@@ -34,7 +34,9 @@ KEPT = (
     r"/root/\.ansible.*",
     # Of the lab itself and of its tests (playbooks/lab, tests/bench), not of the roles.
     r"/opt/berth(/bench.*)?",
-    r"/srv/lab.*|/root/\.lab.*|/etc/lab.*",
+    r"/srv/lab.*|/root/\.lab.*|/etc/lab.*|/etc/sssd/.*|/etc/systemd/system/lab-.*",
+    # Private directories of services of an earlier boot, which systemd clears by itself at the next one.
+    r"/var/tmp/systemd-private-.*",  # noqa: S108 - the same
     re.escape(REMEMBERED) + ".*",
 )
 """Paths that may name Berth after the removal."""
