@@ -77,7 +77,9 @@ def test_a_user_of_the_directory_has_a_session_that_runs_as_them_with_their_grou
 
 def test_a_user_of_the_directory_submits_from_a_shell(login: Login, slurm: Slurm) -> None:
     argv = ["sbatch", "--parsable", "--partition=interactive", "--account=proj_b", "--mem=100M", "--time=5"]
-    job_id = int(login.run(*argv, "--chdir=/tmp", "--output=/dev/null", "--wrap=true", user="dora"))
+    # Docker itself knows no users but those in files.
+    shell = ("runuser", "-u", "dora", "--")
+    job_id = int(login.run(*shell, *argv, "--chdir=/tmp", "--output=/dev/null", "--wrap=true"))
     slurm.wait_for(job_id, "COMPLETED")
 
 

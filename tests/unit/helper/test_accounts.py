@@ -48,5 +48,8 @@ def test_group_and_expiry_hold_as_with_a_password(ordinary: str, settings: Setti
 
 
 def test_the_log_names_the_verb_and_only_names_that_there_are(ordinary: str) -> None:
-    assert server._title(CheckAccount(ordinary)) == f"verb=check-account user={ordinary}"
-    assert server._title(CheckAccount("berth-stranger")) == "verb=check-account user=(unknown)"
+    assert server._title(CheckAccount(ordinary)) == {"verb": "check-account", "user": ordinary}
+    assert server._title(CheckAccount("berth-stranger")) == {
+        "verb": "check-account",
+        "user": "(unknown)",
+    }

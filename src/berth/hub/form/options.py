@@ -80,6 +80,11 @@ class SessionOptions(Request):
     interface: str
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What was chosen, as JSON types."""
+        return {**vars(self), "release": self.release.name}
+
+    @property
     def resources(self) -> Resources:
         """What Slurm sees of them."""
         return Resources(

@@ -35,11 +35,6 @@ STOP_SECONDS: Final = 60.0
 _UNUSED_PREFIXES: Final = ("batch_", "req_", "state_", "exec_prefix", "batchspawner_")
 
 
-def _asked(chosen: options.SessionOptions) -> dict[str, Any]:
-    """Return what was chosen as JSON types."""
-    return {**vars(chosen), "release": chosen.release.name}
-
-
 class BerthSpawner(TellingSpawner):
     """Starts a session as a Slurm job through the privileged helper and follows it by the collector."""
 
@@ -132,7 +127,7 @@ class BerthSpawner(TellingSpawner):
         now = time.time()
         self.service.history.start(self.owner, now)
         token = orm.APIToken.find(self._session, self.api_token)
-        self.record = SessionRecord(secrets.token_hex(16), token.id, now, asked=_asked(chosen))
+        self.record = SessionRecord(secrets.token_hex(16), token.id, now, asked=chosen.asked)
         self.service.follow(Followed(self.user.name, self.name, self.record))
         self._save()
         story.accepted(self.owner, self.record, chosen)
