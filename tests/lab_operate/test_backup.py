@@ -72,7 +72,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
     login.shell(f"head -c 3000 {archive} > {KEPT}/damaged.tar.gz")
     answer = attempt("restore", {"hub_restore_archive": f"{KEPT}/damaged.tar.gz"})
     assert answer.status != 0
-    assert "damaged.tar.gz is no backup of Berth's, or is damaged" in answer.said
+    assert "damaged.tar.gz is not a backup of the hub, or is damaged" in answer.said
     assert login.property("berth-hub", "MainPID") == hub
     session.visitor.wait_ready()
 
