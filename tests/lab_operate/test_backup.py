@@ -104,7 +104,8 @@ def test_everything_that_was_lost_is_brought_back_and_sessions_are_found(
         assert session_jobs(slurm, "alice") == [session.job_id]
         assert visitor.open_session().url.path.startswith("/user/alice/lab")
         # The proxy was restarted with its secret: the page connects anew to the same kernel.
-        assert Kernel(visitor, kernel.id).run("print(here)") == "still"
+        kernel.reconnect()
+        assert kernel.run("print(here)") == "still"
         # What the backup does not know is left alone: it is a job of its user's.
         assert slurm.state(later.job_id) == "RUNNING"
         assert bob.server() is None

@@ -110,14 +110,17 @@ def own(login: Machine) -> Iterator[str]:
 def test_a_certificate_of_the_site_s_is_taken_up_when_it_fits_its_key(
     login: Machine, context: ssl.SSLContext, own: str, kernel: Kernel
 ) -> None:
+    kernel.reconnect()
     until(lambda: served(context) == own, "the site's certificate", 10)
     web = login.property("berth-web", "MainPID")
     renewed = issue(login, SITE, 90)
     assert served(context) == own, "it is taken up by a reload only"
-    play("hub", SITE_FILES)
+    with kernel.attended():
+        play("hub", SITE_FILES)
     until(lambda: served(context) == renewed, "the renewed certificate", 10)
     login.shell(f"cp {TLS}/hub.key {SITE}/hub.key; touch {SITE}/hub.crt")
-    answer = attempt("hub", SITE_FILES)
+    with kernel.attended():
+        answer = attempt("hub", SITE_FILES)
     assert answer.status != 0
     assert "key values mismatch" in answer.said
     assert served(context) == renewed
