@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +15,7 @@ from tests.lab.machines import lab
 from tests.lab.waiting import TooLateError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.lab.visitor import Visitor
 
@@ -54,8 +55,8 @@ class Kernel:
         self.visitor = visitor
         self.id = identity
         self._session = uuid.uuid4().hex
-        path = f"/user/{visitor.name}/api/kernels/{identity}/channels?session_id={self._session}"
-        self.socket = connect(visitor, path)
+        self._path = f"/user/{visitor.name}/api/kernels/{identity}/channels?session_id={self._session}"
+        self.socket = connect(visitor, self._path)
 
     @classmethod
     def start(cls, visitor: Visitor, name: str = "") -> Self:
@@ -73,6 +74,34 @@ class Kernel:
         """Disconnect and end the kernel."""
         self.socket.close()
         self.visitor.lab("DELETE", f"kernels/{self.id}")
+
+    def reconnect(self) -> None:
+        """Connect anew to the same kernel, as the page does when its connection was cut."""
+        with contextlib.suppress(OSError, websocket.WebSocketException):
+            self.socket.close()
+        self.socket = connect(self.visitor, self._path)
+
+    @contextlib.contextmanager
+    def attended(self) -> Iterator[None]:
+        """Use the connection now and then; the server closes one on which nobody answers its pings."""
+        done = threading.Event()
+        failed: list[BaseException] = []
+
+        def use() -> None:
+            try:
+                while not done.wait(2.0):
+                    self.run("pass")
+            except (AssertionError, OSError, websocket.WebSocketException) as error:
+                failed.append(error)
+
+        user = threading.Thread(target=use)
+        user.start()
+        try:
+            yield
+        finally:
+            done.set()
+            user.join()
+        assert failed == [], "the open connection was cut"
 
     def run(self, code: str, seconds: float = ANSWER_SECONDS) -> str:
         """Run a cell; return what it printed. Raises CellError with the traceback."""

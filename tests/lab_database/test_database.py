@@ -50,6 +50,7 @@ def lives(slurm: Slurm, session: Session, kernel: Kernel) -> None:
     session.visitor.wait_ready()
     assert session_jobs(slurm, "alice") == [session.job_id]
     assert session.visitor.open_session().url.path.startswith("/user/alice/lab")
+    kernel.reconnect()
     assert kernel.run("print(here)") == "still"
 
 

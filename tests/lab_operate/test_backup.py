@@ -72,7 +72,7 @@ def test_a_damaged_backup_is_refused_and_nothing_is_touched(
     login.shell(f"head -c 3000 {archive} > {KEPT}/damaged.tar.gz")
     answer = attempt("restore", {"hub_restore_archive": f"{KEPT}/damaged.tar.gz"})
     assert answer.status != 0
-    assert "damaged.tar.gz is no backup of Berth's, or is damaged" in answer.said
+    assert "damaged.tar.gz is not a backup of the hub, or is damaged" in answer.said
     assert login.property("berth-hub", "MainPID") == hub
     session.visitor.wait_ready()
 
@@ -104,7 +104,8 @@ def test_everything_that_was_lost_is_brought_back_and_sessions_are_found(
         assert session_jobs(slurm, "alice") == [session.job_id]
         assert visitor.open_session().url.path.startswith("/user/alice/lab")
         # The proxy was restarted with its secret: the page connects anew to the same kernel.
-        assert Kernel(visitor, kernel.id).run("print(here)") == "still"
+        kernel.reconnect()
+        assert kernel.run("print(here)") == "still"
         # What the backup does not know is left alone: it is a job of its user's.
         assert slurm.state(later.job_id) == "RUNNING"
         assert bob.server() is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +13,7 @@ from tests.lab.machines import lab
 from tests.lab.notebook import Kernel
 from tests.lab.playbooks import attempt, play
 from tests.lab.sessions import Session, running
-from tests.lab.test_restart import COUNT, COUNTED, Traffic
+from tests.lab.test_restart import Traffic
 from tests.lab.waiting import until
 
 if TYPE_CHECKING:
@@ -81,14 +80,12 @@ def test_a_certificate_of_berth_s_own_is_renewed_in_time_by_any_run(
     old = issue(login, TLS, 30)
     login.run("systemctl", "reload", "berth-web")
     until(lambda: served(context) == old, "the certificate that ends soon", 10)
-    traffic, printed = Traffic(session.visitor), []
-    cell = threading.Thread(target=lambda: printed.append(kernel.run(COUNT, 180)))
-    cell.start()
-    play("hub")
-    until(lambda: served(context) != old, "the new certificate", 10)
-    cell.join(180)
+    traffic = Traffic(session.visitor)
+    with kernel.attended():
+        play("hub")
+        until(lambda: served(context) != old, "the new certificate", 10)
     assert set(traffic.finish()) == {200}
-    assert printed == ["\n".join(map(str, range(COUNTED)))], "an open notebook lost output"
+    assert kernel.run("print('open')") == "open"
     assert served(context) == fingerprint(login.run("cat", f"{TLS}/hub.crt"))
     login.run("openssl", "x509", "-in", f"{TLS}/hub.crt", "-noout", "-checkend", str(300 * 86400))
     assert login.property("berth-web", "MainPID") == web
@@ -110,14 +107,17 @@ def own(login: Machine) -> Iterator[str]:
 def test_a_certificate_of_the_site_s_is_taken_up_when_it_fits_its_key(
     login: Machine, context: ssl.SSLContext, own: str, kernel: Kernel
 ) -> None:
+    kernel.reconnect()
     until(lambda: served(context) == own, "the site's certificate", 10)
     web = login.property("berth-web", "MainPID")
     renewed = issue(login, SITE, 90)
     assert served(context) == own, "it is taken up by a reload only"
-    play("hub", SITE_FILES)
+    with kernel.attended():
+        play("hub", SITE_FILES)
     until(lambda: served(context) == renewed, "the renewed certificate", 10)
     login.shell(f"cp {TLS}/hub.key {SITE}/hub.key; touch {SITE}/hub.crt")
-    answer = attempt("hub", SITE_FILES)
+    with kernel.attended():
+        answer = attempt("hub", SITE_FILES)
     assert answer.status != 0
     assert "key values mismatch" in answer.said
     assert served(context) == renewed

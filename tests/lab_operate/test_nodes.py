@@ -64,13 +64,15 @@ def test_a_node_is_taken_out_and_added_again_while_a_session_runs_on_another(
     ):
         assert session.job["NodeList"] == COURSE_NODE.name
         try:
-            play("slurm", {"slurm_interactive_nodes": left}, "--limit", f"all:!{OPEN_NODE.name}")
+            with kernel.attended():
+                play("slurm", {"slurm_interactive_nodes": left}, "--limit", f"all:!{OPEN_NODE.name}")
             listed = login.run("sinfo", "--noheader", "--Node", "--format=%N").split()
             assert set(listed) == {node["name"] for node in left}
             until(lambda: offered(alice) == before - 1, "a form without the node", SECONDS)
             assert kernel.run("print('still')") == "still"
         finally:
-            play("slurm")
+            with kernel.attended():
+                play("slurm")
         until(lambda: slurm.takes_jobs(OPEN_NODE.name), "the node in service", SECONDS)
         until(lambda: offered(alice) == before, "the node on the form again", SECONDS)
         assert session_jobs(slurm, "bob") == [session.job_id]

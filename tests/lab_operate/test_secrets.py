@@ -71,7 +71,8 @@ def test_a_new_secret_of_cookies_asks_everybody_to_log_in_and_nothing_more(
     slurm: Slurm, login: Machine, session: Session, kernel: Kernel
 ) -> None:
     before = digests(login)
-    play("rotate", {"hub_rotate": ["cookies"]})
+    with kernel.attended():
+        play("rotate", {"hub_rotate": ["cookies"]})
     assert {path for path, digest in digests(login).items() if digest != before[path]} == {COOKIES}
     assert login.run("stat", "-c", "%a %U %s", COOKIES) == "600 berth-hub 65"
     until(lambda: hub_answers(session.visitor), "a hub that answers", HUB_SECONDS)
@@ -100,8 +101,8 @@ def test_all_secrets_at_once_end_no_session(
     assert visitor.open_session().url.path.startswith("/user/alice/lab")
     assert session_jobs(slurm, "alice") == [session.job_id]
     # The connection was cut with the proxy; what ran in the kernel is still there.
-    with Kernel(visitor, kernel.id) as again:
-        assert again.run("print(here)") == "still"
+    kernel.reconnect()
+    assert kernel.run("print(here)") == "still"
 
 
 def whoami(visitor: Visitor, token: str) -> int:

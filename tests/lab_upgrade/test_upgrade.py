@@ -86,6 +86,7 @@ def lives(slurm: Slurm, session: Session, kernel: Kernel) -> None:
     visitor.wait_ready()
     assert session_jobs(slurm, visitor.name) == [session.job_id]
     assert visitor.open_session().url.path.startswith(f"/user/{visitor.name}/lab")
+    kernel.reconnect()
     assert kernel.run("print(here)") == "still"
     # Something that the server has not done before: whatever it loads for it has to be there.
     with Kernel.start(visitor) as another:

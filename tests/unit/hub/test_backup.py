@@ -98,7 +98,7 @@ def test_a_manifest_that_makes_no_sense_is_refused(made: Path, tmp_path: Path, m
 
 def test_a_cut_archive_is_refused(made: Path, tmp_path: Path) -> None:
     made.write_bytes(made.read_bytes()[:-40])
-    with pytest.raises(BackupError, match="is no backup of Berth's, or is damaged"):
+    with pytest.raises(BackupError, match="is not a backup of the hub, or is damaged"):
         opened(made, tmp_path)
 
 

@@ -118,7 +118,7 @@ def unpack(archive: Path, directory: Path) -> Opened:
             for number, name in enumerate(members):
                 _unpack_one(tar, name, directory / f"{number}")
     except (OSError, EOFError, tarfile.TarError, ValueError, KeyError, TypeError) as error:
-        raise BackupError(f"{archive} is no backup of Berth's, or is damaged: {error}") from error
+        raise BackupError(f"{archive} is not a backup of the hub, or is damaged: {error}") from error
     return _placed(archive, directory, manifest, members)
 
 
