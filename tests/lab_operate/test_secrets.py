@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 COOKIES, PROXY = "/var/lib/berth-hub/cookie_secret", "/etc/berth/proxy.env"
 CERTIFICATE, KEY, CA = "/etc/berth/tls/hub.crt", "/etc/berth/tls/hub.key", "/etc/berth/tls/ca.crt"
-FILES = (COOKIES, PROXY, CERTIFICATE, KEY, CA)
+SERVICES = ("/etc/berth/metrics.env", "/etc/berth/operator.env")
+FILES = (COOKIES, PROXY, *SERVICES, CERTIFICATE, KEY, CA)
 ROUTES = """
 import json, sys, urllib.error, urllib.request
 headers = {"Authorization": "token " + sys.argv[1]}
@@ -63,7 +64,7 @@ def test_a_name_that_is_no_secret_is_refused_and_nothing_is_changed(login: Machi
     before = digests(login)
     answer = attempt("rotate", {"hub_rotate": ["cookie"]})
     assert answer.status != 0
-    assert "cookies, proxy, tokens, certificate, database" in answer.said
+    assert "cookies, proxy, services, tokens, certificate, database" in answer.said
     assert digests(login) == before
 
 
@@ -89,6 +90,8 @@ def test_all_secrets_at_once_end_no_session(
     visitor, before = session.visitor, digests(login)
     token = visitor.token()
     old = login.run("cat", PROXY).partition("=")[2]
+    services = [login.run("cat", path).partition("=")[2] for path in SERVICES]
+    assert [whoami(visitor, item) for item in services] == [200, 200]
     assert whoami(visitor, token) == 200
     assert login.python(ROUTES, old) == 200
     play("rotate")
@@ -96,6 +99,8 @@ def test_all_secrets_at_once_end_no_session(
     until(lambda: hub_answers(visitor), "a hub that answers", HUB_SECONDS)
     assert login.python(ROUTES, old) == 403
     assert whoami(visitor, token) == 403, "a token that was revoked is taken"
+    assert [whoami(visitor, item) for item in services] == [403, 403]
+    assert '"alice"' in login.run("berth", "sessions", "--json")
     log_in_again(visitor)
     visitor.wait_ready()
     assert visitor.open_session().url.path.startswith("/user/alice/lab")

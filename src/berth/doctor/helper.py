@@ -51,10 +51,12 @@ def policy(site: Site) -> list[Finding]:
 
 
 def _agreement(site: Site, found: helper_settings.Settings) -> Iterator[Finding]:
-    expected = {
+    more = site.hub.walltime_extension
+    expected: dict[str, str | int] = {
         "partition": site.hub.slurm.partition,
         "slurm_bin_dir": str(site.hub.slurm.bin_dir),
         "layers_dir": str(site.hub.session.root / "layers"),
+        "extend_up_to_minutes": more.most_minutes if more else 0,
     }
     for key, value in expected.items():
         if getattr(found, key) != value:

@@ -22,6 +22,8 @@ _FORBIDDEN: Final = {
     "form.yml": 0o022,
     "helper.json": 0o077,
     "proxy.env": 0o077,
+    "metrics.env": 0o077,
+    "operator.env": 0o077,
     "nginx.conf": 0o022,
 }
 _OFTEN: Final = 3

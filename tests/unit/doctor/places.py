@@ -106,13 +106,17 @@ def settings(etc: Path, form: dict[str, Any] | None = None, **changes: Any) -> N
         "password_window_seconds": 300,
         "password_state_dir": str(etc / "attempts"),
         "submit_timeout_seconds": 30,
+        "extend_up_to_minutes": 0,
         "pam_service": "login",
+        "log_format": "text",
     }
     files = {
         "hub.yml": (yaml.safe_dump(hub), 0o640),
         "form.yml": (yaml.safe_dump(offered), 0o644),
         "helper.json": (json.dumps(helper), 0o600),
         "proxy.env": ("CONFIGPROXY_AUTH_TOKEN=x", 0o600),
+        "metrics.env": ("BERTH_METRICS_TOKEN=x", 0o600),
+        "operator.env": ("BERTH_OPERATOR_TOKEN=x", 0o600),
         "nginx.conf": ("", 0o644),
     }
     for name, (text, mode) in files.items():

@@ -43,6 +43,7 @@ def well(tmp_path: Path) -> Path:
         ({}, "ok: the helper serves nobody for members of root from uid 1000 on, in interactive"),
         ({"partition": "batch"}, "failure: the helper's partition is batch, the hub's is interactive"),
         ({"layers_dir": "/home/layers"}, "the helper's layers_dir is /home/layers"),
+        ({"extend_up_to_minutes": 600}, "the helper's extend_up_to_minutes is 600, the hub's is 0"),
         ({"peer_user": "no-such-user"}, "failure: peer_user no-such-user does not exist"),
         ({"peer_user": "root"}, "failure: peer_user is root, who is root"),
         ({"min_uid": 100}, "warning: min_uid is 100: accounts of the system may log in"),
