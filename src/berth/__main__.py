@@ -18,23 +18,19 @@ class Group(NamedTuple):
 # Imported when they are named: what one needs need not be there for another. A command that needs other
 # packages than its group has an entry of its own.
 GROUPS: Final = {
-    "doctor": Group(
-        "berth.doctor.cli", "look whether the service is well, and say what to do where it is not"
-    ),
+    "announce": Group("berth.hub.operate.commands.announce", "tell users something on all pages and in Lab"),
     "backup": Group("berth.hub.backup.cli", "make, check and restore backups of the hub"),
     "database": Group("berth.hub.database.cli", "what is done with the hub's database, as the hub's user"),
-    "announce": Group("berth.hub.operate.commands.announce", "tell users something on all pages and in Lab"),
+    "doctor": Group("berth.doctor.cli", "look whether the service is well, and say the fix"),
     "env": Group("berth.environments.cli", "your own environments and their kernels"),
     "guide": Group("berth.hub.guide.cli", "write the users' guide as HTML"),
-    "maintenance": Group(
-        "berth.hub.operate.commands.maintenance", "keep new sessions from starting for a while"
-    ),
-    "sessions": Group("berth.hub.operate.commands.sessions", "all sessions at a glance, and their end"),
+    "maintenance": Group("berth.hub.operate.commands.maintenance", "keep new sessions from starting"),
     "release": Group("berth.releases.cli", "lock, build, verify, compare and remove releases"),
-    "usage": Group("berth.hub.usage.cli", "what the sessions of a period used, from Slurm's accounting"),
     "release catalogue": Group(
         "berth.hub.releases.cli", "write the published releases as HTML files, hidden ones left out"
     ),
+    "sessions": Group("berth.hub.operate.commands.sessions", "all sessions at a glance, and their end"),
+    "usage": Group("berth.hub.usage.cli", "what the sessions of a period used, from Slurm's accounting"),
 }
 
 

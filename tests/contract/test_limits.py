@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 LIMITS = [
     ("files of tasks", "roles/*/tasks/**/*.yml", 120),
     ("handlers", "roles/*/handlers/*.yml", 120),
-    ("defaults", "roles/*/defaults/*.yml", 80),
-    ("templates", "roles/*/templates/**/*.j2", 80),
+    ("defaults", "roles/*/defaults/*.yml", 100),
+    ("templates", "roles/*/templates/**/*.j2", 100),
     ("playbooks", "playbooks/**/*.yml", 120),
     ("the hub's configuration", "roles/hub/files/jupyterhub_config.py", 15),
     ("modules", "src/berth/**/*.py", 249),

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,15 +21,11 @@ from pydantic import (
     model_validator,
 )
 
-from berth.hub.database.url import postgresql
 from berth.hub.form.policy import GroupLimits
 from berth.hub.oidc.settings import OidcSettings
 from berth.hub.operate.notices import Announcement
 from berth.hub.session.allowance import Extension
-from berth.slurm.notation import units
-
-MIN_PORT = 1024
-MAX_PORT = 65535
+from berth.hub.values import DatabaseUrl, Duration, OptionalUrl, Port, Size, Url
 
 
 class SettingsError(Exception):
@@ -41,39 +36,7 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _size(text: str) -> str:
-    units.mebibytes(text)
-    return text
-
-
-def _duration(text: str) -> str:
-    if not units.minutes(text):  # sbatch takes 0, too, for no limit
-        message = "a session needs a limit; write a time such as 08:00:00"
-        raise ValueError(message)
-    return text
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    web = parts.scheme in {"http", "https"} and parts.netloc
-    if not (web or (parts.scheme == "mailto" and "@" in parts.path)) or not text.isprintable() or " " in text:
-        message = f"{text!r} is not an address; write https://name/path or mailto:name@host"
-        raise ValueError(message)
-    return text
-
-
-def _optional_url(text: str) -> str:
-    return _url(text) if text else text
-
-
 _PLACES: Final = re.compile(r"\{job_id\}|\{reason\}")
-
-Port = Annotated[int, Field(ge=MIN_PORT, le=MAX_PORT)]
-Size = Annotated[str, AfterValidator(_size)]
-Duration = Annotated[str, AfterValidator(_duration)]
-Url = Annotated[str, AfterValidator(_url)]
-OptionalUrl = Annotated[str, AfterValidator(_optional_url)]
-DatabaseUrl = Annotated[str, AfterValidator(postgresql)]
 
 
 class SlurmSettings(_Model):

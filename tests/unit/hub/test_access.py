@@ -152,7 +152,7 @@ async def log_in(verdict: PasswordVerdict, name: str) -> object:
 
 
 async def test_a_login_is_told_with_its_address(lines: pytest.LogCaptureFixture) -> None:
-    assert await log_in(PasswordVerdict.OK, "alice") == "alice"
+    assert await log_in(PasswordVerdict.OK, "alice") == {"name": "alice", "admin": False}
     assert "event=login user=alice ip=192.0.2.1" in lines.text
 
 
@@ -187,9 +187,9 @@ def app(stage: Stage) -> Iterator[BerthHub]:
 
 def test_all_of_the_hub_s_lines_are_written_alike(app: BerthHub, capsys: pytest.CaptureFixture[str]) -> None:
     app.init_logging()
-    for handler in app.log.handlers:
-        if isinstance(handler, logging.StreamHandler):
-            handler.setStream(sys.stderr)
+    (own,) = [handler for handler in app.log.handlers if type(handler) is logging.StreamHandler]
+    own.setStream(sys.stderr)
+    app.log.handlers = [own]  # pytest adds some that collect
     app.log.warning("Failed login for %r", SECRET)
     app.log.info("Setting new xsrf cookie for %r", SECRET)  # as JupyterHub does, with the session's id
     app.log.warning("JupyterHub says\nthis")

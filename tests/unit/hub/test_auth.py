@@ -73,7 +73,8 @@ def authenticator(*groups: str) -> HelperAuthenticator:
 
 
 def handler(**of: tuple[str, ...] | None) -> Any:
-    return SimpleNamespace(settings={"berth": SimpleNamespace(helper=Helper(), groups=Groups(of))})
+    settings = {"berth": SimpleNamespace(helper=Helper(), groups=Groups(of))}
+    return SimpleNamespace(settings=settings, request=SimpleNamespace(remote_ip="192.0.2.1"))
 
 
 async def admin(name: str, *groups: str, **of: tuple[str, ...] | None) -> object:
