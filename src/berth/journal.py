@@ -1,7 +1,7 @@
 """One line for each event, made of fields, for the journal of hub and helper and for the logs of sessions.
 
 `event` logs one with any logger. `Formatter` writes all records alike, JupyterHub's and tornado's too: as
-`key=value` words or as a JSON object. Nothing here knows what is secret: whoever logs an event decides that.
+`key=value` words or as a JSON object. Whoever logs an event decides what is no secret.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ JSON: Final = "json"
 FORMATS: Final = (TEXT, JSON)
 """How lines can be written."""
 
+_TELLING: Final = ("Failed login", "Setting new xsrf cookie")
+"""How JupyterHub begins lines with what was typed as a name, which may be a password, and with cookies."""
 _BARE: Final = re.compile(r"""[^\s"'=\\]+""")
 """Values that need no quotes."""
 _PRIORITIES: Final = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
@@ -90,6 +92,11 @@ class Formatter(logging.Formatter):
 
 def _priority(level: int) -> int:
     return next((priority for least, priority in _PRIORITIES if level >= least), _DEBUG)
+
+
+def without_secrets(record: logging.LogRecord) -> bool:
+    """Tell whether a record of JupyterHub's may be written: for filters of handlers and loggers."""
+    return not str(record.msg).startswith(_TELLING)
 
 
 def configure(name: str, style: str) -> logging.Logger:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 _QUIET: Final = (StaticFileHandler, HealthCheckHandler, MetricsHandler)
 """Handlers whose successes nobody needs to read."""
-_TELLING: Final = ("Failed login", "Setting new xsrf cookie")
-"""How JupyterHub begins lines with what was typed as a name, which may be a password, and with cookies."""
 _SECRET: Final = re.compile(r"(/api/authorizations/[^/]+/).*")
 """Paths that end in a token or a cookie."""
 
@@ -94,8 +92,3 @@ class Told:
             handler.log.error(Event("request-failed", fields), exc_info=(kind, error, trace))
         elif said := error.get_message():
             handler.log.warning(Event("request-failed", {"status": error.status_code, **fields, "msg": said}))
-
-
-def without_secrets(record: logging.LogRecord) -> bool:
-    """Tell whether a record may be logged: for a filter of handlers."""
-    return not str(record.msg).startswith(_TELLING)

@@ -58,7 +58,7 @@ class BerthHub(JupyterHub):
         super().init_logging()
         for handler in self.log.handlers:
             handler.setFormatter(journal.Formatter(self.service.hub.log_format))
-            handler.addFilter(access.without_secrets)
+            handler.addFilter(journal.without_secrets)
         ours = logging.getLogger("berth")
         ours.parent = self.log
         ours.setLevel(self.log_level)
