@@ -40,7 +40,7 @@ def test_what_nobody_uses_ends_and_what_is_busy_does_not(alice: Visitor, slurm: 
         idle.run("1")
         busy._send("import time; time.sleep(600)")
         quiet, working = Terminal(alice), Terminal(alice)
-        working.run("sleep 600 &")
+        working.run("{ sleep 600 & }")
         quiet.run("true")
 
         status = alice.call("GET", "/user/alice/berth/api/status").raise_for_status().json()
