@@ -14,7 +14,6 @@ from tests.lab import pages
 from tests.lab.cluster import OPEN_TYPE
 from tests.lab.machines import lab
 from tests.lab.sessions import ended, running, session_jobs, started
-from tests.lab.visitor import Visitor
 from tests.lab.waiting import until
 from tests.lab_operate.operating import BERTH, admin, berth, document, refused
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from tests.browser.window import Window
     from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
 
 SECONDS = 60.0
 MESSAGE = "Node gpu1 needs <care> until noon."
