@@ -14,8 +14,6 @@ from tests.lab import pages
 from tests.lab.cluster import OPEN_TYPE
 from tests.lab.machines import lab
 from tests.lab.sessions import ended, running, session_jobs, started
-from tests.lab.slurm import full_nodes
-from tests.lab.visitor import CA, Visitor
 from tests.lab.waiting import until
 from tests.lab_operate.operating import BERTH, admin, berth, document, refused
 
@@ -26,11 +24,13 @@ if TYPE_CHECKING:
     from tests.browser.window import Window
     from tests.lab.machines import Machine
     from tests.lab.slurm import Slurm
+    from tests.lab.visitor import Visitor
 
 SECONDS = 60.0
 MESSAGE = "Node gpu1 needs <care> until noon."
 SAID = f"An operator ended this session: {MESSAGE}"
-BOB = {"account": "proj_b"}
+CA = "/opt/berth/etc/hub-ca.crt"
+"""What everybody on the machine may read."""
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,9 @@ def test_all_are_stopped_those_that_wait_too(
     login: Machine, slurm: Slurm, alice: Visitor, bob: Visitor
 ) -> None:
     try:
-        with running(slurm, alice), full_nodes(slurm):
-            started(slurm, bob, **BOB, memory="1000M")
+        # A node has 4000 MiB, and the other one is reserved: the second of these waits.
+        with running(slurm, alice, memory="2G"):
+            started(slurm, bob, account="proj_b", memory="3G")
             until(lambda: len(document(login, "sessions", "--json")["sessions"]) == 2, "both", SECONDS)
             states = {
                 item["user"]: item["state"] for item in document(login, "sessions", "--json")["sessions"]

@@ -6,6 +6,7 @@
 "use strict";
 (() => {
   const ASK_MS = 10_000;
+  const DONE_MS = 8_000;
   const GIB = 2 ** 30;
   const TIME_WARNINGS_S = [30 * 60, 10 * 60, 3 * 60];
   const MEMORY_WARNING = 0.9;
@@ -218,7 +219,8 @@
             }
             warnings.again(said);
             look(said);
-            Notification.success(`This session ends in ${duration(said.end - said.now)} now.`);
+            // Without a time it would only be counted in the list of notifications.
+            Notification.success(`This session ends in ${duration(said.end - said.now)} now.`, { autoClose: DONE_MS });
           } catch (error) {
             Notification.error("The session does not answer. Ask again in a minute.");
           }
