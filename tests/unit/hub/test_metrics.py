@@ -286,7 +286,7 @@ def test_an_earlier_token_is_revoked_and_nobody_else_s(stage: Stage, wanted: str
 
 # --- rules and dashboard -----------------------------------------------------------------------------
 
-NAME = re.compile(r"\b(?:berth|jupyterhub|process)_[a-z_]+")
+NAME = re.compile(r"\b(?:berth|jupyterhub)_[a-z_]+")
 
 
 def expressions() -> dict[str, str]:
@@ -315,7 +315,7 @@ async def test_rules_and_dashboard_ask_for_figures_that_there_are(stage: Stage) 
     assert stock.REQUEST_DURATION_SECONDS._name in {family.name for family in families}
     asked = {name for text in expressions().values() for name in NAME.findall(text)}
     assert len(asked) > 10
-    assert asked - known - {"process_cpu_seconds_total"} == set()
+    assert asked - known == set()
 
 
 def test_panels_do_not_cover_each_other_and_take_the_chosen_source() -> None:
