@@ -1,4 +1,4 @@
-"""What a session's log must not hold, as its user may show it to whoever helps: cookies, and queries of URLs."""
+"""What a session's log must not hold, as its user may show it to others: cookies, and queries of URLs."""
 
 from __future__ import annotations
 
