@@ -17,8 +17,7 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import Bool, default
 from traitlets.config import Config
 
-from berth import journal
-from berth.session import home, hub, idle, kernels, lean, signatures, workbench
+from berth.session import home, hub, idle, kernels, lean, logs, signatures, workbench
 from berth.session.errors import SessionError
 from berth.session.report import Outcome, report
 from berth.session.sockets import port_of
@@ -238,8 +237,7 @@ def _shell(launch: Launch) -> list[str]:
 def serve(launch: Launch) -> int:
     """Run the server until it is stopped; give the job's exit code."""
     SessionServerApp.launch = launch
-    # JupyterHub writes cookies there; a log may be shown to others who help.
-    logging.getLogger("tornado.application").addFilter(journal.without_secrets)
+    logs.keep_clean()
     server = SessionSingleUser.initialize_server(argv=[], config=configuration(launch))
     # Only the imports had to do without the programs on the PATH.
     os.environ["PATH"] = launch.path

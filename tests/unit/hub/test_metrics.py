@@ -270,7 +270,7 @@ def test_without_a_token_there_is_no_service_and_metrics_are_not_open() -> None:
 
 # --- rules and dashboard -----------------------------------------------------------------------------
 
-NAME = re.compile(r"\b(?:berth|jupyterhub|process)_[a-z_]+")
+NAME = re.compile(r"\b(?:berth|jupyterhub)_[a-z_]+")
 
 
 def expressions() -> dict[str, str]:
@@ -299,7 +299,7 @@ async def test_rules_and_dashboard_ask_for_figures_that_there_are(stage: Stage) 
     assert stock.REQUEST_DURATION_SECONDS._name in {family.name for family in families}
     asked = {name for text in expressions().values() for name in NAME.findall(text)}
     assert len(asked) > 10
-    assert asked - known - {"process_cpu_seconds_total"} == set()
+    assert asked - known == set()
 
 
 def test_panels_do_not_cover_each_other_and_take_the_chosen_source() -> None:
