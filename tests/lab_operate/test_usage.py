@@ -77,7 +77,7 @@ def expected(rows: list[dict[str, str]]) -> dict[str, Any]:
         ran = float(job["ElapsedRaw"])
         busy += sum(seconds(step["TotalCPU"]) for step in own)
         held += ran * int(job["AllocCPUS"])
-        peak += ran * max(size(step["MaxRSS"]) for step in own)
+        peak += ran * max((size(step["MaxRSS"]) for step in own), default=0.0)
         asked += ran * size(count(job["ReqTRES"], "mem"))
     hours = [float(job["ElapsedRaw"]) / 3600 for job in jobs]
     gpus = [int(count(job["AllocTRES"], "gres/gpu")) for job in jobs]

@@ -27,8 +27,8 @@ _going_on: set[asyncio.Task[None]] = set()
 async def end(handler: Any, user: Any, server: str = "") -> None:  # noqa: ANN401 - JupyterHub's own classes
     """End one session, or a start that is under way, as JupyterHub does."""
     spawner = user.spawners[server]
-    story.stop_asked(spawner.owner, spawner.record, handler.current_user.name)
     if spawner.pending == "spawn" and spawner._spawn_future is not None:  # noqa: SLF001
+        story.stop_asked(spawner.owner, spawner.record, handler.current_user.name)
         spawner._spawn_future.cancel()  # noqa: SLF001
         await asyncio.wait({spawner._spawn_future}, timeout=CANCEL_SECONDS)  # noqa: SLF001
     if spawner.active and not spawner.pending:
