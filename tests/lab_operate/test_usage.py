@@ -74,11 +74,14 @@ def expected(rows: list[dict[str, str]]) -> dict[str, Any]:
     busy = held = peak = asked = 0.0
     for job in jobs:
         own = [step for step in steps if step["JobIDRaw"].startswith(f"{job['JobIDRaw']}.")]
+        if not own:  # ended before it had one: nothing is measured
+            continue
         ran = float(job["ElapsedRaw"])
         busy += sum(seconds(step["TotalCPU"]) for step in own)
         held += ran * int(job["AllocCPUS"])
-        peak += ran * max((size(step["MaxRSS"]) for step in own), default=0.0)
-        asked += ran * size(count(job["ReqTRES"], "mem"))
+        most = max(size(step["MaxRSS"]) for step in own)
+        peak += ran * most
+        asked += ran * size(count(job["ReqTRES"], "mem")) if most else 0.0
     hours = [float(job["ElapsedRaw"]) / 3600 for job in jobs]
     gpus = [int(count(job["AllocTRES"], "gres/gpu")) for job in jobs]
     return {
