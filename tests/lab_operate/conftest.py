@@ -8,6 +8,7 @@ from tests.lab.conftest import (  # noqa: F401
     alice,
     bob,
     context,
+    gpu1,
     login,
     pytest_runtest_makereport,
     slurm,
