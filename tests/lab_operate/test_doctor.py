@@ -83,8 +83,11 @@ def test_the_playbook_fails_the_host_on_which_something_fails_and_says_why(gpu1:
 
 
 def test_the_playbook_names_a_host_that_cannot_be_reached(tmp_path: Path) -> None:
-    more = tmp_path / "more.yml"
-    hosts = {"interactive_nodes": {"hosts": {"gpu9": {"ansible_host": "berth-no-such-container"}}}}
+    more, ssh = tmp_path / "more.yml", tmp_path / "ssh"
+    ssh.write_text("#!/bin/sh\nexit 255\n", encoding="utf-8")  # as ssh ends where nobody answers
+    ssh.chmod(0o755)
+    gone = {"ansible_connection": "ssh", "ansible_host": "gpu9.invalid", "ansible_ssh_executable": str(ssh)}
+    hosts = {"interactive_nodes": {"hosts": {"gpu9": gone}}}
     more.write_text(json.dumps(hosts), encoding="utf-8")
     answer = playbook("-i", str(more), "-e", '{"doctor_only": ["munge"]}')
     assert answer.returncode == 4
