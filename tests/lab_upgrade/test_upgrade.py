@@ -109,6 +109,7 @@ def test_sessions_live_through_an_upgrade_and_a_roll_back(
         finally:
             login.run("scontrol", "update", "nodename=gpu2", "state=resume")
         bob.wait_ready(SECONDS)
+        bob.open_session().raise_for_status()
         second = Session(bob, waiting, slurm.job(waiting))
         try:
             with Kernel.start(bob) as other:
