@@ -108,7 +108,12 @@ def test_the_token_reads_metrics_and_nothing_else(login: Machine, token: str) ->
 def test_a_session_shows_in_the_figures_and_its_user_does_not(
     slurm: Slurm, login: Machine, alice: Visitor, token: str
 ) -> None:
-    before = metrics(login, token)
+
+    def unused() -> str:
+        text = metrics(login, token)
+        return "" if value(text, "berth_gpus", state="allocated", type=OPEN_TYPE) else text
+
+    before = until(unused, "figures in which the last test's GPU is free again", 30)
     idle = value(before, "berth_gpus", state="idle", type=OPEN_TYPE)
     with running(slurm, alice, gpus=f"{OPEN_TYPE}:1", interface="lab") as session:
 

@@ -69,7 +69,9 @@ def count(resources: str, name: str) -> str:
 
 def expected(rows: list[dict[str, str]]) -> dict[str, Any]:
     """The figures by the definitions of berth.hub.usage.arithmetic, from the text of sacct."""
-    jobs = [row for row in rows if "." not in row["JobIDRaw"] and row["AllocTRES"]]
+    # Slurm may account resources to a job that was cancelled before it got a node.
+    started = [row for row in rows if row["Start"] not in {"None", "Unknown"}]
+    jobs = [row for row in started if "." not in row["JobIDRaw"] and row["AllocTRES"]]
     steps = [row for row in rows if "." in row["JobIDRaw"]]
     busy = held = peak = asked = 0.0
     for job in jobs:
