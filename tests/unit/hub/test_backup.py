@@ -116,6 +116,8 @@ def test_only_archives_are_removed_and_the_youngest_stay(tmp_path: Path) -> None
         ("/etc/berth/proxy.env", True),
         ("/etc/berth/tls/ca.key", True),
         ("/var/lib/berth-hub/cookie_secret", True),
+        ("/var/lib/berth-hub/notices.json", True),
+        ("/var/lib/berth-hub/hub.sqlite", False),
         ("/etc/berth/hub.yml", False),
         ("/etc/berth/database.env", False),
         ("/etc/berth/tls/../../passwd", False),

@@ -58,7 +58,9 @@ def _make(options: argparse.Namespace, directory: Path, hub: settings.HubSetting
     with database.open("wb") as stream:
         _database("dump", stdout=stream)
     files = {path for path in ETC.rglob("*") if path.is_file() and path.name != ".proved"}
-    files |= {path for path in (hub.state_dir / "cookie_secret", *options.include) if path.is_file()}
+    # All that the hub keeps beside its database, which is copied by its own means (as is its journal).
+    kept = [path for path in hub.state_dir.iterdir() if not path.name.startswith("hub.")]
+    files |= {path for path in (*kept, *options.include) if path.is_file()}
     made = archive.write(options.to, database, files)
     removed = archive.prune(options.to, options.keep) if options.keep else []
     return {"archive": str(made), "removed": list(map(str, removed))}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from berth.hub.backup.archive import Member, Opened
     from berth.hub.settings import HubSettings
 
-MADE_HERE: Final = re.compile(r"/etc/berth/(proxy\.env|tls/[^/]+)|/var/lib/berth-hub/cookie_secret")
+MADE_HERE: Final = re.compile(r"/etc/berth/(proxy\.env|tls/[^/]+)|/var/lib/berth-hub/(?!hub\.)[^/]+")
 """What nobody but the host knows. All else in an archive is for reading: it is made from the inventory."""
 SLURM_SECONDS: Final = 30
 
