@@ -71,7 +71,7 @@ class Site:
         value, failed = self._known[name]
         if failed is not None:
             raise failed
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return] # what ask() gave under this name
 
     @property
     def settings(self) -> tuple[HubSettings, FormSettings]:

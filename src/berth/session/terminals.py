@@ -7,7 +7,7 @@ from pathlib import Path
 from jupyter_server_terminals.terminalmanager import TerminalManager
 
 
-class SessionTerminals(TerminalManager):  # type: ignore[misc, unused-ignore]
+class SessionTerminals(TerminalManager):  # type: ignore[misc, unused-ignore] # the base is untyped
     """Ends a terminal that nobody uses, unless its shell has something running, in the background too."""
 
     async def _cull_inactive_terminal(self, name: str) -> None:
